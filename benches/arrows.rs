@@ -12,10 +12,11 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 use voxline::bytes::{Decoder, Limits};
-use voxline::config::{Config, Sources};
+use voxline::config::Config;
 use voxline::decision::{Policy, VoiceEvidence, decide};
 use voxline::engine::{Analyst, Asker};
 use voxline::samples::{Intake, RATE, load, telephone};
+use voxline::settings::Sources;
 use voxline::speech::{SpeechFinder, SpeechSettings, VadState, WINDOW};
 use voxline::store::NewUser;
 use voxline::switchboard::{ClipBytes, Switchboard, installed};
@@ -43,7 +44,7 @@ fn config(flags: Vec<(&'static str, String)>) -> Config {
 }
 
 fn analyst() -> Analyst {
-    let found = installed(&config(Vec::new())).expect("models: run `make provision`");
+    let found = installed(&config(Vec::new()).board).expect("models: run `make provision`");
     let card = found
         .card(&ModelId::new("voxline-phone-2"))
         .expect("the speaker model's card");
@@ -188,7 +189,7 @@ async fn deployment(folder: &tempfile::TempDir, number: &DialedNumber) -> Switch
         ("data_dir", folder.path().display().to_string()),
         ("inference.threads", "1".to_owned()),
     ];
-    let board = Switchboard::open(&config(flags))
+    let board = Switchboard::open(&config(flags).board)
         .await
         .expect("a deployment: run `make provision`");
     let store = board.store();

@@ -4,12 +4,13 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use voxline::config::{Config, Sources};
+use voxline::config::Config;
 use voxline::decision::Calibration;
 use voxline::measure::{
     Called, Cost, Draws, Figures, Kind, Paired, Rng, Search, Trials, bootstrap, bootstrap_searches,
     random_rosters, score_pairs,
 };
+use voxline::settings::Sources;
 use voxline::switchboard::installed;
 use voxline::units::Seconds;
 use voxline::voiceprint::{Embedding, ModelId};
@@ -73,7 +74,7 @@ fn figures(criterion: &mut Criterion) {
 /// The calibration of the shipped model.
 fn calibration() -> Calibration {
     let config = Config::load(&Sources::default()).expect("a valid configuration");
-    let card = installed(&config)
+    let card = installed(&config.board)
         .and_then(|found| found.card(&ModelId::new("voxline-phone-2")))
         .expect("the speaker model's card");
     Calibration::load(&card.calibration(), card.id(), card.sha256()).expect("its calibration")

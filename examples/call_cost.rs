@@ -7,9 +7,10 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use voxline::bytes::{Encoding, Limits, RawStream};
-use voxline::config::{Config, Sources};
+use voxline::config::Config;
 use voxline::engine::Analyst;
 use voxline::onnx::{Runtime, without_telemetry};
+use voxline::settings::Sources;
 use voxline::switchboard::installed;
 use voxline::units::Hertz;
 use voxline::verdict::{CHECKPOINTS, StreamSession, TimingMs, hear};
@@ -24,8 +25,8 @@ fn main() -> anyhow::Result<()> {
     let mut number = |usual: f64| words.next().map_or(Ok(usual), |word| word.parse::<f64>());
     let (seconds, piece) = (number(60.0)?, number(80.0)?);
     let config = Config::load(&Sources::default())?;
-    let found = installed(&config)?;
-    let models = found.models(&found.card(&config.model)?)?;
+    let found = installed(&config.board)?;
+    let models = found.models(&found.card(&config.board.model)?)?;
     let mut analyst = Analyst::load(&Runtime::load(&found.library)?, &models)?;
     let octets = octets("alice-1")?.into_iter().cycle();
     let octets: Vec<u8> = octets.take((seconds * 8_000.0) as usize).collect();

@@ -11,15 +11,16 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use voxline::bytes::Limits;
-use voxline::config::{Config, DEFAULT_MODEL, Sources};
+use voxline::config::Config;
 use voxline::engine::Analyst;
 use voxline::measure::{Condition, Prepared};
 use voxline::onnx::{Runtime, without_telemetry};
 use voxline::samples::{HighPass, RATE, load};
+use voxline::settings::Sources;
 use voxline::speech::{
     Fingerprint, Fingerprinter, KeptFingerprint, ReplaySearch, SpeechFinder, SpeechSettings, Vad, nearest,
 };
-use voxline::switchboard::installed;
+use voxline::switchboard::{DEFAULT_MODEL, installed};
 use voxline::units::Seconds;
 use voxline::voiceprint::ModelId;
 
@@ -59,7 +60,7 @@ fn main() -> anyhow::Result<()> {
         .iter()
         .map(|name| Ok(name.parse::<Condition>()?.prepare()?))
         .collect::<anyhow::Result<_>>()?;
-    let found = installed(&Config::load(&Sources::default())?)?;
+    let found = installed(&Config::load(&Sources::default())?.board)?;
     let models = found.models(&found.card(&ModelId::new(DEFAULT_MODEL))?)?;
     let mut vad = Analyst::load(&Runtime::load(&found.library)?, &models)?.vad;
 

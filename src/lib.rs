@@ -17,12 +17,13 @@
 //! | [`verdict`] | [`verdict::StreamSession::push`] | a call's audio → checkpoints, and the document of what is said |
 //! | [`reply`] | [`reply::serve`] | the document → HTTP and WebSocket |
 //!
-//! They stand on [`units`] (numbers that never travel alone), [`onnx`] (the one room that knows ONNX
-//! Runtime), [`store`] (the one that knows SQL), [`engine`] (inference threads, deadlines and permits) and
-//! [`config`]. [`measure`] says how good all of it is. [`switchboard`] joins them for whoever asks: [`reply`]
-//! is the one room that serves over HTTP, [`hub`] fetches models over it when told to, [`carriers`] is what carriers
-//! send and are answered (and commands one of them, Telnyx), [`vapi`] asks Vapi (the calls' audio, its control
-//! address, its API), [`outward`] says which hosts may be asked at all, [`cli`] is the one that knows flags.
+//! They stand on [`units`] (numbers that never travel alone), [`settings`] (how settings are read; each room has
+//! its own, and [`config`] puts them together), [`onnx`] (the one room that knows ONNX Runtime), [`store`] (the one
+//! that knows SQL) and [`engine`] (inference threads, deadlines and permits). [`measure`] says how good all of it
+//! is. [`switchboard`] joins them for whoever asks: [`reply`] is the one room that serves over HTTP, [`hub`] fetches
+//! models over it when told to, [`carriers`] is what carriers send and are answered (and commands one of them,
+//! Telnyx), [`vapi`] asks Vapi (the calls' audio, its control address, its API), [`outward`] says which hosts may be
+//! asked at all, [`cli`] is the one that knows flags.
 //!
 //! Architecture invariants: a room uses only the rooms before it; no search exists without a dialed
 //! number ([`gallery::Query`] cannot be made without one); acceptance is a true comparison of finite
@@ -31,6 +32,7 @@
 #![warn(missing_docs)]
 
 pub mod units;
+pub mod settings;
 
 pub mod bytes;
 pub mod samples;
@@ -53,12 +55,12 @@ pub mod verdict;
 
 pub mod measure;
 
-pub mod config;
 pub mod switchboard;
 
 pub mod carriers;
 pub mod vapi;
 
 pub mod reply;
+pub mod config;
 
 pub mod cli;

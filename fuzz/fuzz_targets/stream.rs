@@ -1,8 +1,7 @@
 //! What the stream targets share.
 
-use voxline::carriers::Carrier;
 use voxline::carriers::stream::{Message, Order, StreamReader, Transcoder};
-use voxline::config::ByteOrder;
+use voxline::carriers::{ByteOrder, Carrier};
 
 /// Plays `bytes` as a carrier's stream, through everything that a stream goes through before it is heard.
 /// Laws: no panic; no more audio comes out than G.722 makes of what went in, four bytes of one; a key is one of the sixteen.

@@ -5,11 +5,10 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::Carrier;
 use super::service::Carriers;
 use super::stream::{Message, Numbered, Order, Start, Transcoder};
+use super::{ByteOrder, Carrier};
 use crate::bytes::Encoding;
-use crate::config::ByteOrder;
 use crate::evidence::dialed;
 use crate::store::Access;
 use crate::switchboard::{BoardError, CallStart, CallVerdict, LiveCall};

@@ -12,6 +12,7 @@
 
 pub mod form;
 pub mod signature;
+mod region;
 pub mod forward;
 mod settings;
 mod attributes;
@@ -31,8 +32,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use live::{CarrierStream, Entry, ScreeningTime, StreamEnd, Unopened};
+pub use region::VapiRegion;
 pub use service::Carriers;
-pub use settings::{CarrierSettings, TelnyxApi, VonageScreening};
+pub use settings::{AudioSocketSettings, ByteOrder, CarrierSettings, PinPrompt, TelnyxApi, VonageScreening};
+
+pub(crate) use region::is_sip_address;
+pub(crate) use settings::{
+    AsteriskSection, BandwidthSection, CarrierSections, CarriersSection, JambonzSection, PlivoSection,
+    SignalWireSection, TelnyxSection, TwilioSection, VonageSection,
+};
 
 /// The carriers whose webhooks and streams are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -41,7 +41,7 @@ pub(super) struct RestoreArgs {
 
 pub(super) async fn back_up_to(args: BackupArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     let spinner = Output::spinner("backing up");
-    let backup = back_up(&config.store, &args.to, !args.without_keys).await;
+    let backup = back_up(&config.board.store, &args.to, !args.without_keys).await;
     spinner.finish_and_clear();
     let mut backup: Backup = backup?;
     let noted = note_in_audit(&backup, config).await;
@@ -61,7 +61,7 @@ pub(super) async fn back_up_to(args: BackupArgs, config: &Config, output: Output
 /// `false` where the store is of another release: opening it would bring its tables up to this one, under a service that is
 /// not.
 async fn note_in_audit(backup: &Backup, config: &Config) -> anyhow::Result<bool> {
-    if Store::layout(&config.store).await? != Layout::Current {
+    if Store::layout(&config.board.store).await? != Layout::Current {
         return Ok(false);
     }
     let what = json!({ "recordings": backup.manifest.recordings(), "keys": backup.manifest.keys });
@@ -87,7 +87,7 @@ pub(super) async fn restore_from(args: RestoreArgs, config: &Config, output: Out
         none: args.without_erased,
     };
     let spinner = Output::spinner("restoring");
-    let restored = restore(&config.store, &args.from, &lists).await;
+    let restored = restore(&config.board.store, &args.from, &lists).await;
     spinner.finish_and_clear();
     let restored: Restored = restored?;
     output.result(&restored, || {

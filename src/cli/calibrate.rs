@@ -191,7 +191,7 @@ fn benchmark<'a>(
         calibration,
         policy: Policy {
             minimum_speech: card.minimum_net_speech(),
-            ..config.policy
+            ..config.board.policy
         },
         pipeline: Pipeline::Product,
         enroll: protocol.enroll.condition.parse::<Condition>()?.prepare()?,
@@ -202,7 +202,7 @@ fn benchmark<'a>(
         leakage: false,
         words: false,
         handover: 0,
-        limits: config.limits,
+        limits: config.board.limits,
         cache: args.cache.clone(),
     })
 }

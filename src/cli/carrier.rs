@@ -83,7 +83,7 @@ struct Report {
 pub(super) async fn run(command: CarrierCommand, config: &Config, output: Output) -> anyhow::Result<bool> {
     let CarrierCommand::Check(args) = command;
     // Without making a store where there is none, or changing one of another release.
-    let layout = Store::layout(&config.store).await?;
+    let layout = Store::layout(&config.board.store).await?;
     let has_store = layout == Layout::Current;
     let mut known = if has_store {
         Known::of_store(&store(config).await?).await?

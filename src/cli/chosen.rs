@@ -20,7 +20,7 @@ pub(super) struct Chosen {
 
 /// The speaker model of this name, or the one that serves, with its files checked against their hashes.
 pub(super) async fn chosen_model(named: Option<&str>, config: &Config) -> anyhow::Result<Chosen> {
-    let found = installed(config)?;
+    let found = installed(&config.board)?;
     let id = match named {
         Some(named) => ModelId::new(named),
         None => serving_model(config).await?,
@@ -33,8 +33,8 @@ pub(super) async fn chosen_model(named: Option<&str>, config: &Config) -> anyhow
 /// The model that serves, by a store that is left as it is; the configured one where there is no store.
 async fn serving_model(config: &Config) -> anyhow::Result<ModelId> {
     let remedy = "which model serves cannot be read of the store: name it with --model";
-    match Store::layout(&config.store).await.context(remedy)? {
-        Layout::None => return Ok(config.model.clone()),
+    match Store::layout(&config.board.store).await.context(remedy)? {
+        Layout::None => return Ok(config.board.model.clone()),
         Layout::Current => {}
         Layout::Other => anyhow::bail!("{OTHER_RELEASE}, or name the model with --model"),
     }
@@ -44,7 +44,7 @@ async fn serving_model(config: &Config) -> anyhow::Result<ModelId> {
         .active_model()
         .await
         .context(remedy)?;
-    Ok(active.unwrap_or_else(|| config.model.clone()))
+    Ok(active.unwrap_or_else(|| config.board.model.clone()))
 }
 
 /// So many threads, or one a processor.

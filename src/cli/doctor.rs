@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::config::{Config, GalleryChoice};
+use crate::config::Config;
 use crate::decision::{Calibration, Policy};
-use crate::gallery::{Gallery, QdrantGallery};
+use crate::gallery::{Gallery, GalleryChoice, QdrantGallery};
 use crate::onnx::Runtime;
 use crate::reply::Certificate;
 use crate::store::{Health, Layout, RetentionTally, Store, StoreError};
@@ -59,11 +59,11 @@ pub(super) async fn run(config: &Config, output: Output) -> anyhow::Result<bool>
 }
 
 async fn store(config: &Config) -> Finding {
-    let (what, path) = ("store", &config.store.path);
-    match Store::layout(&config.store).await {
+    let (what, path) = ("store", &config.board.store.path);
+    match Store::layout(&config.board.store).await {
         Ok(Layout::Current) => {}
         Ok(Layout::None) => {
-            let place = match &config.store.postgres {
+            let place = match &config.board.store.postgres {
                 None => path.display().to_string(),
                 Some(_) => "what store.url names".to_owned(),
             };
@@ -87,9 +87,9 @@ async fn store(config: &Config) -> Finding {
 
 /// A store of this release, every page of it.
 async fn examined(config: &Config) -> Finding {
-    let (what, path) = ("store", &config.store.path);
+    let (what, path) = ("store", &config.board.store.path);
     let examine = async {
-        let store = Store::connect(&config.store).await?;
+        let store = Store::connect(&config.board.store).await?;
         store.check_pages().await?;
         store.check().await
     };
@@ -112,7 +112,7 @@ async fn examined(config: &Config) -> Finding {
                 "; others may enter its folder: chmod 700 it"
             };
             let (database, path) = (health.database, path.display());
-            let place = match &config.store.postgres {
+            let place = match &config.board.store.postgres {
                 None => format!("at {path}"),
                 Some(_) => format!("as store.url says, its key files beside {path}"),
             };
@@ -126,13 +126,13 @@ async fn examined(config: &Config) -> Finding {
 async fn retention(config: &Config) -> Finding {
     let what = "retention";
     let due = async {
-        match Store::layout(&config.store).await? {
+        match Store::layout(&config.board.store).await? {
             Layout::None => return Ok(Some((RetentionTally::default(), None))),
             Layout::Current => {}
             Layout::Other => return Ok(None),
         }
-        let store = Store::connect(&config.store).await?;
-        let due = store.due(&config.retention).await?;
+        let store = Store::connect(&config.board.store).await?;
+        let due = store.due(&config.board.retention).await?;
         Ok::<_, StoreError>(Some((due, store.clock_in_doubt().await?)))
     };
     match due.await {
@@ -141,14 +141,14 @@ async fn retention(config: &Config) -> Finding {
             state: "absent",
             detail: "not looked at: the store is of another release".to_owned(),
         },
-        Ok(Some((due, None))) => ok(what, in_words(&config.retention, &due)),
+        Ok(Some((due, None))) => ok(what, in_words(&config.board.retention, &due)),
         Ok(Some((due, Some(last)))) => Finding {
             what,
             state: "warn",
             detail: format!(
                 "{}; no service removes anything, as this machine's clock is {} days after the last run ({last}): set it right, or \
                  if it is right give `voxline retention run`",
-                in_words(&config.retention, &due),
+                in_words(&config.board.retention, &due),
                 (OffsetDateTime::now_utc() - last).whole_days()
             ),
         },
@@ -158,7 +158,7 @@ async fn retention(config: &Config) -> Finding {
 
 async fn gallery(config: &Config) -> Finding {
     let what = "gallery";
-    let GalleryChoice::Qdrant(settings) = &config.gallery else {
+    let GalleryChoice::Qdrant(settings) = &config.board.gallery else {
         return ok(what, "embedded, in this process".to_owned());
     };
     match QdrantGallery::connect(settings.clone()) {
@@ -173,7 +173,7 @@ async fn gallery(config: &Config) -> Finding {
 /// The certificate, and whether it is time to renew it.
 fn tls(config: &Config) -> Finding {
     let what = "TLS";
-    let Some(files) = &config.tls else {
+    let Some(files) = &config.reply.tls else {
         return Finding {
             what,
             state: "absent",
@@ -206,7 +206,7 @@ fn inference(config: &Config, model_id: &ModelId) -> Vec<Finding> {
         Ok((finding, library)) => (finding, Some(library)),
         Err(fault) => (wrong("ONNX Runtime", fault), None),
     };
-    let card = models_dir(config).and_then(|folder| {
+    let card = models_dir(&config.board).and_then(|folder| {
         let card = Card::read(&folder.join(model_id.as_str()))?;
         Ok((folder, card))
     });
@@ -220,7 +220,7 @@ fn inference(config: &Config, model_id: &ModelId) -> Vec<Finding> {
             vec![
                 runtime,
                 model(found.as_ref(), &card),
-                calibration(&card, &config.policy),
+                calibration(&card, &config.board.policy),
             ]
         }
         Err(fault) => vec![runtime, wrong("speaker model", fault)],
@@ -228,7 +228,7 @@ fn inference(config: &Config, model_id: &ModelId) -> Vec<Finding> {
 }
 
 fn runtime(config: &Config) -> anyhow::Result<(Finding, PathBuf)> {
-    let library = library(config)?;
+    let library = library(&config.board)?;
     let version = Runtime::load(&library)?.version();
     let detail = format!("{version} at {}", library.display());
     Ok((ok("ONNX Runtime", detail), library))
@@ -261,7 +261,7 @@ fn model(found: Option<&Installed>, card: &Card) -> Finding {
 /// What hears whether speech is spoofed, loaded and run once.
 fn countermeasure(config: &Config) -> Finding {
     let what = "countermeasure";
-    let Some(folder) = &config.countermeasure else {
+    let Some(folder) = &config.board.countermeasure else {
         let detail = "none: synthesised voices, and recordings nobody heard before, are not told from people";
         return Finding {
             what,
@@ -271,7 +271,7 @@ fn countermeasure(config: &Config) -> Finding {
     };
     let tried = || -> anyhow::Result<CountermeasureCard> {
         let card = CountermeasureCard::read(folder)?;
-        Countermeasure::load(&Runtime::load(&library(config)?)?, &card)?;
+        Countermeasure::load(&Runtime::load(&library(&config.board)?)?, &card)?;
         Ok(card)
     };
     match tried() {

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::config::Faults;
 use crate::reply::CertificateFault;
+use crate::settings::Faults;
 use crate::store::{InvalidPin, StoreError};
 use crate::switchboard::{BoardError, OpenError};
 use crate::vapi::{AccountFault, NotReady};

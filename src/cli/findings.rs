@@ -39,7 +39,7 @@ pub(super) fn wrong(what: &'static str, fault: impl Into<anyhow::Error>) -> Find
 /// The files and folders that settings name besides models and certificate; nothing of those that none names.
 pub(super) fn named_files(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    if let Some(path) = &config.identity.passport_roots {
+    if let Some(path) = &config.board.identity.passport_roots {
         let what = "PASSporT roots";
         found.push(match passport_roots(config) {
             Ok(_) => ok(what, format!("in {}", path.display())),
@@ -74,9 +74,9 @@ pub(super) async fn own_promises(config: &Config, model: &ModelId) -> Option<Fin
     let broken: Vec<String> = own
         .iter()
         .filter_map(|number| {
-            let checked = check_error_target(&card, &config.policy, number, &NumberPatch::default());
+            let checked = check_error_target(&card, &config.board.policy, number, &NumberPatch::default());
             match checked {
-                Err(fault @ OpenError::NeverNames { .. }) => Some(format!("{}: {fault}", number.number)),
+                Err(fault @ OpenError::NeverNames { .. }) => Some(format!("{}: {fault}", number.number.as_str())),
                 // Whatever else is wrong with the calibration is said of the calibration.
                 _ => None,
             }

@@ -64,7 +64,7 @@ pub(super) async fn run(
             language,
             hours,
         } => {
-            let usual = Duration::seconds_f64(config.signup.link_lifetime.get());
+            let usual = Duration::seconds_f64(config.reply.signup.link_lifetime.get());
             let new = NewInvite {
                 user,
                 number,
@@ -72,7 +72,7 @@ pub(super) async fn run(
                 lifetime: hours.map_or(usual, |hours| Duration::hours(i64::from(hours))),
             };
             let (token, invite) = store.create_invite(new).await?;
-            let url = enrolment_url(&config.address(), &token);
+            let url = enrolment_url(&config.reply.address, &token);
             let created = Created {
                 url: &url,
                 invite: &invite,
@@ -109,7 +109,7 @@ fn warn(config: &Config, invite: &Invite) {
         until.hour(),
         until.minute()
     ));
-    if config.public_url.is_none() {
+    if config.reply.public_url.is_none() {
         Output::note(
             "public_url is not set, so the link is good on this machine alone: set it to the https address by which \
              people reach this service.",

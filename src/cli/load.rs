@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use crate::config::{Config, GalleryChoice};
+use crate::config::Config;
+use crate::gallery::GalleryChoice;
 use crate::measure::{LoadOutcome, LoadSettings, LoadStep, Quantiles, Target, run_load};
 use crate::switchboard::installed;
 use crate::units::Seconds;
@@ -118,7 +119,7 @@ impl LoadArgs {
         let ramp = seconds("ramp", self.ramp, 0.0)?;
         let soak = self.minutes.map(|minutes| seconds("minutes", minutes, 0.1));
         let soak = soak.transpose()?;
-        let chosen = chosen_model(Some(config.model.as_str()), config).await?;
+        let chosen = chosen_model(Some(config.board.model.as_str()), config).await?;
         let target = match self.server {
             Some(base) => Target::Running {
                 base,
@@ -138,7 +139,7 @@ impl LoadArgs {
             numbers: self.numbers,
             files: self.files,
             soak: soak.and_then(|minutes| Seconds::checked(60.0 * minutes.get())),
-            library: installed(config)?.library,
+            library: installed(&config.board)?.library,
             vad_graph: chosen.models.vad_graph,
         })
     }
@@ -147,13 +148,13 @@ impl LoadArgs {
 /// Refuses to start a service of our own where it would work on a store that the configuration names, or take the port or
 /// the certificate of the service that is configured: the data folder alone is another one.
 fn refuse_what_is_of_others(config: &Config) -> Result<(), Usage> {
-    let others = if config.store.postgres.is_some() {
+    let others = if config.board.store.postgres.is_some() {
         "the PostgreSQL store of store.url"
-    } else if !matches!(config.gallery, GalleryChoice::Embedded) {
+    } else if !matches!(config.board.gallery, GalleryChoice::Embedded) {
         "the gallery of gallery.backend"
-    } else if config.tls.is_some() {
+    } else if config.reply.tls.is_some() {
         "the certificate of tls.certificate, which is not this machine's own address's"
-    } else if config.carriers.exchanges.audiosocket.is_some() {
+    } else if config.carriers.audiosocket.is_some() {
         "the port of asterisk.audiosocket"
     } else {
         return Ok(());

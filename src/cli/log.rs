@@ -18,7 +18,7 @@ use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use crate::config::{Fault, Faults};
+use crate::settings::{Fault, Faults};
 
 use super::output;
 

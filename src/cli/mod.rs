@@ -48,8 +48,9 @@ pub use args::Args;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::{Config, Fault, Faults, Sources, given};
-use crate::reply::SignupSettings;
+use crate::config::Config;
+use crate::reply::ConsentTexts;
+use crate::settings::{Fault, Faults, Sources};
 use crate::store::{Actor, Provenance};
 
 use args::Command;
@@ -96,7 +97,7 @@ fn configure(common: &Common, command: &Command) -> Result<Config, Faults> {
 /// The configuration of a service: what is wrong with its own consent texts stands beside all else that is.
 fn with_consent_texts(loaded: Result<Config, Faults>, sources: &Sources) -> Result<Config, Faults> {
     const KEY: &str = "signup.consent_file";
-    let checked = given(sources, KEY).map(|file| SignupSettings::check_consent(Path::new(&file)));
+    let checked = Config::given(sources, KEY).map(|file| ConsentTexts::read(Some(Path::new(&file))));
     let Some(Err(fault)) = checked else {
         return loaded;
     };
@@ -130,7 +131,7 @@ fn act(command: Command, common: &Common, config: Config, output: Output) -> any
             Command::Audit(command) => audit::run(command, &store(&config).await?, output).await,
             Command::Receipt(command) => receipts::run(command, &config, output).await,
             Command::Retention(command) => {
-                retention::run(command, &store(&config).await?, &config.retention, output).await
+                retention::run(command, &store(&config).await?, &config.board.retention, output).await
             }
             Command::Backup(args) => backup::back_up_to(args, &config, output).await,
             Command::Restore(args) => backup::restore_from(args, &config, output).await,

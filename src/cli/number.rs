@@ -91,8 +91,8 @@ pub(super) async fn run(
             };
             let known = store.number(&number).await?;
             let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
-            let card = installed(config)?.card(&model_in_use(store, config).await?)?;
-            check_error_target(&card, &config.policy, &known, &patch)?;
+            let card = installed(&config.board)?.card(&model_in_use(store, &config.board).await?)?;
+            check_error_target(&card, &config.board.policy, &known, &patch)?;
             let changed = store.update_number(&number, &patch).await?;
             output.result(&changed, || number_line(&changed))?;
         }

@@ -18,26 +18,26 @@ pub(super) const OTHER_RELEASE: &str = "the store is of another release, and loo
 /// one where the store cannot say.
 pub(super) async fn active_model(config: &Config) -> ModelId {
     let active = async {
-        if Store::layout(&config.store).await.ok()? != Layout::Current {
+        if Store::layout(&config.board.store).await.ok()? != Layout::Current {
             return None;
         }
-        let store = Store::connect(&config.store).await.ok()?;
+        let store = Store::connect(&config.board.store).await.ok()?;
         store.active_model().await.ok()?
     };
-    active.await.unwrap_or_else(|| config.model.clone())
+    active.await.unwrap_or_else(|| config.board.model.clone())
 }
 
 /// For whoever only looks: that there is a store, and that looking changes none of its tables. In the wrong folder they
 /// would make one, and call it whole.
 pub(super) async fn must_be_as_it_is(config: &Config) -> anyhow::Result<()> {
-    match Store::layout(&config.store).await? {
+    match Store::layout(&config.board.store).await? {
         Layout::Current => Ok(()),
         Layout::Other => anyhow::bail!("{OTHER_RELEASE}"),
-        Layout::None if config.store.postgres.is_some() => {
+        Layout::None if config.board.store.postgres.is_some() => {
             anyhow::bail!("there is no store in the database that store.url names")
         }
         Layout::None => {
-            let path = config.store.path.display();
+            let path = config.board.store.path.display();
             anyhow::bail!("there is no store at {path}: --data-dir names its folder")
         }
     }
@@ -45,8 +45,8 @@ pub(super) async fn must_be_as_it_is(config: &Config) -> anyhow::Result<()> {
 
 /// The store of the configuration.
 pub(super) async fn store(config: &Config) -> anyhow::Result<Store> {
-    let store = Store::connect(&config.store).await?;
-    Ok(store.with_pin_rule(config.identity.pin_rule))
+    let store = Store::connect(&config.board.store).await?;
+    Ok(store.with_pin_rule(config.board.identity.pin_rule))
 }
 
 /// The tenant of this name or id; the operator's own without one.
@@ -59,5 +59,5 @@ pub(super) async fn tenant_named(store: &Store, named: Option<&str>) -> anyhow::
 
 /// The switchboard over it.
 pub(super) async fn board(config: &Config) -> Result<Switchboard, OpenError> {
-    Switchboard::open(config).await
+    Switchboard::open(&config.board).await
 }

@@ -5,7 +5,8 @@ use std::io::{BufRead, Read};
 use anyhow::Context;
 use clap::Subcommand;
 
-use crate::config::{Config, GalleryChoice};
+use crate::config::Config;
+use crate::gallery::GalleryChoice;
 use crate::store::{NewUser, Pin, Receipt, Store, User, UserPatch};
 use crate::switchboard::{BoardError, GalleryCache, model_in_use};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
@@ -159,10 +160,13 @@ async fn remove(id: UserId, store: &Store, config: &Config) -> anyhow::Result<Re
 /// Takes what the store no longer holds of these numbers out of a gallery that outlives this process:
 /// no service may be running to do it.
 async fn empty_gallery(config: &Config, store: &Store, numbers: &[DialedNumber]) -> anyhow::Result<()> {
-    match &config.gallery {
+    match &config.board.gallery {
         GalleryChoice::Embedded => Ok(()),
         choice @ GalleryChoice::Qdrant(_) => {
-            let (secret, model) = (store.index_secret().await?, model_in_use(store, config).await?);
+            let (secret, model) = (
+                store.index_secret().await?,
+                model_in_use(store, &config.board).await?,
+            );
             let gallery_cache = GalleryCache::open(choice, secret, store.clone(), model)?;
             Ok(gallery_cache.refresh_numbers(numbers).await?)
         }

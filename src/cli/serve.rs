@@ -9,9 +9,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
-use crate::carriers::CarrierSettings;
-use crate::config::{Config, Fault, Faults};
-use crate::reply::{AudioSocketDoor, ServeSettings, SignupSettings, TlsDoor, serve};
+use crate::carriers::AudioSocketSettings;
+use crate::config::Config;
+use crate::reply::{AudioSocketDoor, ConsentTexts, ServeSettings, TlsDoor, serve};
+use crate::settings::{Fault, Faults};
 use crate::switchboard::Switchboard;
 use crate::vapi::Vapi;
 
@@ -32,16 +33,22 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<bool> {
-    refuse_insecurity_abroad(config.listen, args.insecure_dev)?;
-    let signup = SignupSettings::of_config(config)?;
-    let tls = config.tls.as_ref().map(TlsDoor::open).transpose()?.map(Arc::new);
+    refuse_insecurity_abroad(config.reply.listen, args.insecure_dev)?;
+    let consent = ConsentTexts::read(config.reply.signup.consent_file.as_deref())?;
+    let tls = config
+        .reply
+        .tls
+        .as_ref()
+        .map(TlsDoor::open)
+        .transpose()?
+        .map(Arc::new);
     // The port first: whoever finds it taken need not wait for the models.
-    let listener = TcpListener::bind(config.listen)
+    let listener = TcpListener::bind(config.reply.listen)
         .await
-        .with_context(|| format!("{} cannot be listened on", config.listen))?;
+        .with_context(|| format!("{} cannot be listened on", config.reply.listen))?;
     let address = listener.local_addr()?;
-    let audiosocket = audiosocket(config).await?;
-    let board = Arc::new(Switchboard::open(config).await?);
+    let audiosocket = audiosocket(config.carriers.audiosocket.as_ref()).await?;
+    let board = Arc::new(Switchboard::open(&config.board).await?);
     warn_without_keys(&board, args.insecure_dev).await?;
     if let Some(key) = board.store().key_for_others() {
         let key = key.display();
@@ -49,15 +56,12 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     }
     board.prepare().await;
 
-    let mut settings = ServeSettings::new(listener);
+    let mut settings = ServeSettings::new(listener, config.reply.clone(), config.carriers.clone());
     settings.tls.clone_from(&tls);
-    settings.trusted_proxies.clone_from(&config.trusted_proxies);
     settings.insecure_dev = args.insecure_dev;
-    settings.carriers = CarrierSettings::from(config);
-    settings.signup = signup;
-    settings.hosts.clone_from(&config.console_hosts);
+    settings.consent = consent;
     settings.audiosocket = audiosocket;
-    settings.vapi = Some(Vapi::open(Arc::clone(&board), config).await?);
+    settings.vapi = Some(Vapi::open(Arc::clone(&board), config.vapi.clone()).await?);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
     tokio::spawn(examine_the_store(Arc::clone(&board)));
@@ -98,8 +102,8 @@ async fn read_again_when_told(mut told: Signal, door: Arc<TlsDoor>) {
 }
 
 /// The listener for AudioSocket, where one is configured.
-async fn audiosocket(config: &Config) -> anyhow::Result<Option<AudioSocketDoor>> {
-    let Some(wanted) = &config.carriers.exchanges.audiosocket else {
+async fn audiosocket(wanted: Option<&AudioSocketSettings>) -> anyhow::Result<Option<AudioSocketDoor>> {
+    let Some(wanted) = wanted else {
         return Ok(None);
     };
     let listener = TcpListener::bind(wanted.address)

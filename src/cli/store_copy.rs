@@ -19,18 +19,18 @@ pub(super) struct CopyArgs {
 pub(super) async fn run(args: CopyArgs, config: &Config, output: Output) -> anyhow::Result<bool> {
     let target = StoreSettings {
         postgres: Some(args.to.clone()),
-        ..config.store.clone()
+        ..config.board.store.clone()
     };
     if let Some((_, why)) = target.fault() {
         return Err(Usage(format!("--to {why}")).into());
     }
-    if config.store.postgres.is_some() || !config.store.path.exists() {
+    if config.board.store.postgres.is_some() || !config.board.store.path.exists() {
         anyhow::bail!(
             "the configuration names no store in SQLite: --data-dir is the folder with voxline.db, and store.url is unset"
         );
     }
     let spinner = Output::spinner("taking over");
-    let copied = copy_store(&config.store, args.to.expose_secret()).await;
+    let copied = copy_store(&config.board.store, args.to.expose_secret()).await;
     spinner.finish_and_clear();
     let copied = copied?;
     output.result(&serde_json::json!({ "tables": copied }), || {

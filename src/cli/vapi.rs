@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use clap::Subcommand;
 
-use crate::config::{Config, VapiRegion};
+use crate::carriers::VapiRegion;
+use crate::config::Config;
 use crate::store::{Act, NewAudit, Store};
 use crate::units::DialedNumber;
-use crate::vapi::{Api, Plan, State, Step, apply, check, plan, undo};
+use crate::vapi::{Api, Plan, State, Step, VapiSettings, apply, check, plan, undo};
 
 use super::output::Output;
 
@@ -52,22 +53,22 @@ pub(super) async fn run(
     let numbers: Vec<DialedNumber> = known.into_iter().map(|known| known.number).collect();
     let steps = match command {
         VapiCommand::Plan => {
-            let plan = plan(&config, &numbers, None, false)?;
+            let plan = plan(&config.vapi, &numbers, None, false)?;
             output.result(&plan, || in_words(&plan))?;
             return Ok(true);
         }
         VapiCommand::Apply { side, take_over } => {
-            let api = open(&side, &mut config)?;
-            let done = apply(&config, &api, &numbers, take_over).await;
+            let api = open(&side, &mut config.vapi)?;
+            let done = apply(&config.vapi, &api, &numbers, take_over).await;
             account_for(store, "apply", &done).await?;
             done?
         }
         VapiCommand::Check(side) => {
-            let api = open(&side, &mut config)?;
-            check(&config, &api, &numbers).await?
+            let api = open(&side, &mut config.vapi)?;
+            check(&config.vapi, &config.carriers, &api, &numbers).await?
         }
         VapiCommand::Undo { side, force } => {
-            let api = open(&side, &mut config)?;
+            let api = open(&side, &mut config.vapi)?;
             let done = undo(&config.data_dir, &config.vapi.api_url, &api, force).await;
             account_for(store, "undo", &done).await?;
             done?
@@ -88,12 +89,12 @@ async fn account_for<E>(store: &Store, what: &str, done: &Result<Vec<Step>, E>) 
 }
 
 /// The API that is asked.
-fn open(side: &VapiSide, config: &mut Config) -> anyhow::Result<Api> {
+fn open(side: &VapiSide, settings: &mut VapiSettings) -> anyhow::Result<Api> {
     if let Some(url) = &side.base_url {
-        url.trim_end_matches('/').clone_into(&mut config.vapi.api_url);
-        config.vapi.region = VapiRegion::of_address(url).unwrap_or(config.vapi.region);
+        url.trim_end_matches('/').clone_into(&mut settings.api_url);
+        settings.region = VapiRegion::of_address(url).unwrap_or(settings.region);
     }
-    Ok(Api::open(&config.vapi)?.patient())
+    Ok(Api::open(settings)?.patient())
 }
 
 /// The plan for a person: what to set where, and the prompt.

@@ -169,7 +169,7 @@ pub(super) async fn embed(args: &EmbedArgs, config: &Config, output: Output) -> 
     let bar = Output::bar(args.files.len());
     let mut all_done = true;
     for file in &args.files {
-        match embed_file(&mut analyst, file, args, &config.limits) {
+        match embed_file(&mut analyst, file, args, &config.board.limits) {
             Ok((embedding, net)) => bar.suspend(|| {
                 Output::json_line(&Embedded {
                     file,

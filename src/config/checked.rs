@@ -1,120 +1,83 @@
 //! The whole configuration, checked.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use ipnet::IpNet;
+use crate::carriers::{CarrierSections, CarrierSettings};
+use crate::reply::{ReplySections, ReplySettings};
+use crate::settings::{Faults, Setting, SettingsReader, Sources, settings_of};
+use crate::switchboard::{BoardSections, BoardSettings};
+use crate::vapi::VapiSettings;
 
-use crate::bytes::Limits;
-use crate::decision::{Policy, ReplayRule};
-use crate::store::{RetentionSchedule, StoreSettings};
-use crate::units::Seconds;
-use crate::voiceprint::ModelId;
-
-use super::carriers::{CarrierConfig, CarrierSections};
-use super::exchanges::networks;
-use super::fault::Faults;
-use super::gallery::GalleryChoice;
-use super::identity::IdentitySettings;
-use super::reader::{SettingsReader, list};
-use super::schema::{Setting, settings_of};
 use super::settings::Settings;
-use super::signup::SignupConfig;
-use super::sources::{Merged, Sources};
-use super::tls::TlsConfig;
-use super::vapi::VapiConfig;
-
-/// The speaker model that comes with Voxline (models/training).
-pub const DEFAULT_MODEL: &str = "voxline-phone-2";
 
 /// Every setting there is.
 pub(super) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(settings_of::<Settings>);
 
-/// A checked configuration.
+/// A checked configuration: what each room is opened with.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where files of ours lie.
     pub data_dir: PathBuf,
-    /// The system of record.
-    pub store: StoreSettings,
-    /// The models' folder, when it was named.
-    pub models_dir: Option<PathBuf>,
-    /// ONNX Runtime's library, when it was named.
-    pub ort_lib: Option<PathBuf>,
-    /// The speaker model of a new store.
-    pub model: ModelId,
-    /// Whether somebody named it; if not, it is the usual one.
-    pub model_named: bool,
-    /// Where to serve.
-    pub listen: SocketAddr,
-    /// How the outside world reaches this service, without a slash at its end.
-    pub public_url: Option<String>,
-    /// Names besides that of `public_url` by which browsers reach the console.
-    pub console_hosts: Vec<String>,
-    /// Proxies whose word on where a request comes from is taken.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The certificate to serve with; without it in the clear.
-    pub tls: Option<TlsConfig>,
-    /// Threads that run models.
-    pub threads: usize,
-    /// Calls and requests admitted at a time.
-    pub capacity: usize,
-    /// Bounds on uploads and recordings.
-    pub limits: Limits,
-    /// The longest live call.
-    pub longest_call: Seconds,
-    /// Identifications that a key may ask for of one number a minute.
-    pub identifications_per_minute: u32,
-    /// What a decision needs.
-    pub policy: Policy,
-    /// What a caller's speech is compared with, to tell a recording that is played.
-    pub replay: ReplayRule,
-    /// The folder of the countermeasure, when one is to be used.
-    pub countermeasure: Option<PathBuf>,
-    /// Speech needed to enrol.
-    pub enrolment_speech: Seconds,
-    /// Whether recordings are kept where the consent allows it.
-    pub retain_audio: bool,
-    /// Where reports of the benchmark lie that the console shows.
-    pub accuracy_dir: PathBuf,
-    /// How long what is kept is kept.
-    pub retention: RetentionSchedule,
-    /// How users are asked for their voice in a browser.
-    pub signup: SignupConfig,
-    /// What is believed of the evidence of whose line and whose voice it is.
-    pub identity: IdentitySettings,
-    /// Where voiceprints are searched.
-    pub gallery: GalleryChoice,
+    /// What the switchboard opens with: store and gallery, models, decisions, enrolments.
+    pub board: BoardSettings,
     /// How carriers are dealt with.
-    pub carriers: CarrierConfig,
+    pub carriers: CarrierSettings,
     /// How Vapi is dealt with.
-    pub vapi: VapiConfig,
+    pub vapi: VapiSettings,
+    /// How the service is reached, and what its pages show.
+    pub reply: ReplySettings,
 }
 
 impl Config {
-    /// The address by which people reach this service: the public one, or the one it listens on.
-    pub fn address(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let own = || format!("{scheme}://{}", self.listen);
-        self.public_url.clone().unwrap_or_else(own)
-    }
-
     /// Reads and checks the configuration.
     ///
     /// # Errors
     /// [`Faults`]: everything that is wrong, at once.
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
-        let merged = Merged::of(sources, &SETTINGS);
-        let (mut reader, settings) = SettingsReader::open::<Settings>(merged, &SETTINGS);
+        let (mut reader, settings) = SettingsReader::open::<Settings>(sources, &SETTINGS);
         let config = Self::checked(&mut reader, settings);
         reader.finish(config)
     }
 
+    /// What a setting is given as, whatever else is wrong; `None` where it is not given.
+    pub fn given(sources: &Sources, key: &str) -> Option<String> {
+        sources.given(&SETTINGS, key)
+    }
+
     fn checked(read: &mut SettingsReader, settings: Settings) -> Self {
+        let data_dir = PathBuf::from(settings.data_dir);
         let public_url = read.url("public_url", settings.public_url);
         let forward_secret = settings.vapi.forward_secret.clone();
-        let vapi = settings.vapi.checked(read, public_url.as_deref());
+        let vapi = settings.vapi.checked(read, public_url.as_deref(), &data_dir);
+        let board = BoardSections {
+            store: settings.store,
+            inference: settings.inference,
+            limits: settings.limits,
+            decision: settings.decision,
+            enrollment: settings.enrollment,
+            retention: settings.retention,
+            identity: settings.identity,
+            gallery: settings.gallery,
+            models_dir: settings.models_dir,
+            ort_lib: settings.ort_lib,
+            model: settings.model,
+            data_dir: data_dir.clone(),
+            answer_budget: vapi.answer_budget,
+        };
+        let board = board.checked(read);
+        let accuracy_dir = settings.accuracy_dir.map(PathBuf::from);
+        let reply = ReplySections {
+            listen: settings.listen,
+            public_url: public_url.clone(),
+            console_hosts: settings.console_hosts,
+            trusted_proxies: settings.trusted_proxies,
+            tls: settings.tls,
+            accuracy_dir: accuracy_dir.unwrap_or_else(|| data_dir.join("accuracy")),
+            signup: settings.signup,
+            may_keep: board.retain_audio,
+            by_telephone: vapi.enrol_by_phone && vapi.takes_webhooks(),
+        };
         let carriers = CarrierSections {
             carriers: settings.carriers,
             twilio: settings.twilio,
@@ -125,86 +88,26 @@ impl Config {
             plivo: settings.plivo,
             asterisk: settings.asterisk,
             jambonz: settings.jambonz,
-            forward_secret,
-        };
-        let data_dir = PathBuf::from(settings.data_dir);
-        Self {
-            accuracy_dir: settings
-                .accuracy_dir
-                .map_or_else(|| data_dir.join("accuracy"), PathBuf::from),
-            store: settings.store.checked(read, &data_dir),
-            data_dir,
-            models_dir: settings.models_dir.map(PathBuf::from),
-            ort_lib: settings.ort_lib.map(PathBuf::from),
-            model_named: settings.model.is_some(),
-            model: ModelId::new(settings.model.unwrap_or_else(|| DEFAULT_MODEL.to_owned())),
-            listen: listen(read, &settings.listen),
-            console_hosts: hosts(read, settings.console_hosts.as_deref()),
-            trusted_proxies: networks(read, "trusted_proxies", settings.trusted_proxies.as_deref()),
-            tls: settings.tls.checked(read, public_url.as_deref()),
-            threads: settings.inference.threads.unwrap_or_else(cores),
-            capacity: settings.inference.capacity,
-            limits: Limits {
-                max_bytes: settings.limits.upload_mb as u64 * 1024 * 1024,
-                max_duration: minutes(settings.limits.audio_minutes),
-            },
-            longest_call: minutes(settings.limits.call_minutes),
-            replay: settings.decision.replay,
-            countermeasure: settings.decision.countermeasure.as_ref().map(PathBuf::from),
-            identifications_per_minute: settings.limits.identifications_per_minute,
-            policy: settings.decision.checked(read),
-            enrolment_speech: seconds(settings.enrollment.minimum_speech_seconds),
-            retain_audio: settings.enrollment.retain_audio,
-            retention: settings.retention.checked(),
-            signup: settings.signup.checked(read),
-            identity: settings.identity.checked(read),
-            gallery: settings.gallery.checked(read),
-            carriers: carriers.checked(read, public_url.as_deref(), vapi.region),
-            vapi,
             public_url,
+            region: vapi.region,
+            sip_numbers: vapi.sip_numbers.clone(),
+            forward_secret,
+            pin_length: board.identity.pin_length,
+        };
+        Self {
+            reply: reply.checked(read),
+            carriers: carriers.checked(read),
+            data_dir,
+            board,
+            vapi,
         }
     }
 }
 
-/// Names of hosts; a port or a path would never match.
-fn hosts(read: &mut SettingsReader, text: Option<&str>) -> Vec<String> {
-    let names = list(text.unwrap_or_default());
-    let is_name = |name: &str| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-        !name.is_empty() && name.bytes().all(allowed)
-    };
-    if let Some(bad) = names.iter().find(|name| !is_name(name)) {
-        let why = format!(
-            "{bad:?} is no host's name, as in voxline.internal, without a port; several stand between commas"
-        );
-        read.fault("console_hosts", why);
-    }
-    names
-}
-
-fn listen(read: &mut SettingsReader, text: &str) -> SocketAddr {
-    text.parse().unwrap_or_else(|_| {
-        let why = format!("`{text}` is not an address with a port, as in 127.0.0.1:8080");
-        read.fault("listen", why);
-        SocketAddr::from(([127, 0, 0, 1], 8080))
-    })
-}
-
-fn cores() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    cores.min(256)
-}
-
-fn seconds(value: f64) -> Seconds {
-    Seconds::checked(value).unwrap_or(Seconds::ZERO)
-}
-
-fn minutes(value: f64) -> Seconds {
-    seconds(value * 60.0)
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn sources(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Sources {
@@ -227,10 +130,10 @@ mod tests {
             ("VOXLINE_DECISION_ACCEPT", "0.95"),
         ];
         let config = Config::load(&sources(file, &environment, &[("listen", "127.0.0.1:3")])).unwrap();
-        assert_eq!(config.listen.port(), 3);
-        assert_eq!(config.policy.accept, 0.95);
-        assert_eq!(config.capacity, 7);
-        assert_eq!(config.policy.unknown_share, 0.5);
+        assert_eq!(config.reply.listen.port(), 3);
+        assert_eq!(config.board.policy.accept, 0.95);
+        assert_eq!(config.board.capacity, 7);
+        assert_eq!(config.board.policy.unknown_share, 0.5);
     }
 
     #[test]
@@ -256,17 +159,6 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_is_a_share_of_calls_or_nothing_at_all() {
-        let file = "[decision]\nmax_false_accept = 0.01";
-        let config = Config::load(&sources(file, &[], &[])).unwrap();
-        assert_eq!(config.policy.error_target.max_false_accept, Some(0.01));
-        assert_eq!(config.policy.error_target.max_wrong_name, None);
-        let file = "[decision]\nmax_wrong_name = 0.9";
-        let faults = Config::load(&sources(file, &[], &[])).unwrap_err().to_string();
-        assert!(faults.contains("`decision.max_wrong_name`"), "{faults}");
-    }
-
-    #[test]
     fn a_secret_is_shown_neither_in_a_fault_nor_by_debug() {
         let file = "[twilio]\nauth_token = \"hunter2\"\n[gallery]\nqdrant_api_key = 12345678";
         let loaded = Config::load(&sources(file, &[], &[]));
@@ -279,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_broken_file_says_where() {
-        let faults = super::super::of_file("listen = [").unwrap_err();
+        let faults = Config::load(&sources("listen = [", &[], &[]));
+        let faults = faults.unwrap_err().to_string();
         assert!(
             faults.contains("voxline.toml") && faults.contains("line 1"),
             "{faults}"
@@ -369,13 +262,22 @@ mod tests {
         let both = Config::load(&sources(&file, &[], &[])).unwrap_err().to_string();
         assert!(both.contains("take one of them out"), "{both}");
         let table: toml::Table = file.parse().unwrap();
-        for Setting { key, .. } in SETTINGS.iter() {
+        for Setting { key, default, .. } in SETTINGS.iter() {
             let found = key
                 .split('.')
                 .try_fold(toml::Value::Table(table.clone()), |at, name| {
                     at.get(name).cloned()
                 });
-            assert!(found.is_some(), "`{key}` is not in voxline.example.toml");
+            let found = found.unwrap_or_else(|| panic!("`{key}` is not in voxline.example.toml"));
+            let found = serde_json::to_value(found).unwrap();
+            let text = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+            let is_default = match default {
+                Value::Null => true,
+                Value::Number(default) => found.as_f64() == default.as_f64(),
+                Value::String(default) => text == *default,
+                default => found == *default,
+            };
+            assert!(is_default, "`{key}` is {found} in voxline.example.toml");
         }
     }
 
@@ -384,7 +286,7 @@ mod tests {
         let defaults = format!("{:?}", Config::load(&Sources::default()).unwrap());
         let mut stated = Config::load(&sources(&example(WITHOUT_DEFAULT), &[], &[])).unwrap();
         // All but who chose the model.
-        assert!(std::mem::take(&mut stated.model_named));
+        assert!(std::mem::take(&mut stated.board.model_named));
         assert_eq!(format!("{stated:?}"), defaults);
         // As it is shipped it says nothing at all.
         let shipped = include_str!("../../voxline.example.toml");
@@ -394,7 +296,7 @@ mod tests {
         let qdrant = ("gallery.backend", "qdrant");
         let plain = Config::load(&sources("", &[address], &[qdrant])).unwrap();
         let mut stated = Config::load(&sources(&example(WITHOUT_DEFAULT), &[address], &[qdrant])).unwrap();
-        stated.model_named = false;
+        stated.board.model_named = false;
         assert_eq!(format!("{stated:?}"), format!("{plain:?}"));
     }
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::settings::{Kind, Setting, variable_name};
+
 use super::checked::SETTINGS;
-use super::schema::{Kind, Setting};
-use super::sources::variable_name;
 
 const HEAD: &str = "# Settings\n\n\
     For whoever runs the service: every setting there is, with what it may be and what it is without you. \

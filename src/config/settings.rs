@@ -1,25 +1,22 @@
 //! Everything that can be set, as it stands in `voxline.toml`: the keys outside the sections, and the sections.
 //!
-//! A section that more is to be said of has a file of its own. `docs/settings.md` is made of the doc comments here
-//! and there.
+//! Each section is a struct of the room whose behaviour it sets. `docs/settings.md` is made of the doc comments here and
+//! there.
 
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
-use super::carriers::{
-    BandwidthSection, CarriersSection, PlivoSection, SignalWireSection, TelnyxSection, TwilioSection,
-    VonageSection,
+use crate::carriers::{
+    AsteriskSection, BandwidthSection, CarriersSection, JambonzSection, PlivoSection, SignalWireSection,
+    TelnyxSection, TwilioSection, VonageSection,
 };
-use super::exchanges::{AsteriskSection, JambonzSection};
-use super::gallery::GallerySection;
-use super::identity::IdentitySection;
-use super::policy::DecisionSection;
-use super::retention::RetentionSection;
-use super::signup::SignupSection;
-use super::store::StoreSection;
-use super::tls::TlsSection;
-use super::vapi::VapiSection;
+use crate::decision::DecisionSection;
+use crate::gallery::GallerySection;
+use crate::reply::{SignupSection, TlsSection};
+use crate::store::{RetentionSection, StoreSection};
+use crate::switchboard::{EnrolmentSection, IdentitySection, InferenceSection, LimitsSection};
+use crate::vapi::VapiSection;
 
 /// The whole file.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
@@ -89,53 +86,4 @@ pub(super) struct Settings {
     pub jambonz: JambonzSection,
     #[schema(inline)]
     pub vapi: VapiSection,
-}
-
-/// Threads, and how many are served at a time.
-#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct InferenceSection {
-    /// Threads that run models, each with its own copy of them in memory. Without it: one a core.
-    #[schema(minimum = 1, maximum = 256)]
-    pub threads: Option<usize>,
-    /// Live calls and requests admitted at most, which bounds memory; whoever comes beyond that, or while those inside
-    /// lag, is refused with a time to come back.
-    #[schema(minimum = 1, maximum = 100_000)]
-    #[default = 256]
-    pub capacity: usize,
-}
-
-/// What a recording or a call may cost.
-#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct LimitsSection {
-    /// The largest upload, in megabytes of 1024 * 1024 bytes.
-    #[schema(minimum = 1, maximum = 4096)]
-    #[default = 64]
-    pub upload_mb: usize,
-    /// The longest recording, in minutes.
-    #[schema(minimum = 0.1, maximum = 1440.0)]
-    #[default = 30.0]
-    pub audio_minutes: f64,
-    /// The longest live call, in minutes; one that goes on is no longer listened to.
-    #[schema(minimum = 0.1, maximum = 1440.0)]
-    #[default = 240.0]
-    pub call_minutes: f64,
-    /// Identifications, recordings and live calls together, that one API key may ask for of one dialed number a minute.
-    /// Calls that carriers and Vapi bring are not counted.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    #[default = 600]
-    pub identifications_per_minute: u32,
-}
-
-/// What an enrolment needs, and what is kept of it.
-#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct EnrolmentSection {
-    /// Seconds of speech, all recordings together, needed to enrol.
-    #[schema(minimum = 2.0, maximum = 600.0)]
-    #[default = 6.0]
-    pub minimum_speech_seconds: f64,
-    /// Whether recordings are kept, sealed, where the consent allows that too.
-    pub retain_audio: bool,
 }

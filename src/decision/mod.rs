@@ -18,6 +18,7 @@ mod policy;
 mod error_target;
 mod posterior;
 mod sequential;
+mod settings;
 
 pub use calibration::{Calibration, CalibrationError, OperatingPoint, Origin};
 pub use curve::{Cohort, Curve, Similarity, TrialFacts};
@@ -26,4 +27,5 @@ pub use posterior::{Candidate, Decision, Outcome, Reason, VoiceEvidence, decide}
 pub use reach::RosterReach;
 pub use replay_rule::ReplayRule;
 pub use sequential::{CheckpointEvidence, SequentialDecision, lowered_by};
+pub(crate) use settings::DecisionSection;
 pub use voices::{MOST_WINDOWS, Split, VOICE_WINDOW, VoiceTest, Voices, best_split, is_unlike, recent};

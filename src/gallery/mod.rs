@@ -20,11 +20,15 @@ mod error;
 mod embedded;
 mod rotation;
 mod qdrant;
+mod settings;
 
 pub use embedded::EmbeddedGallery;
 pub use error::GalleryError;
 pub use qdrant::{QdrantGallery, QdrantSettings};
 pub use rotation::Rotation;
+pub use settings::GalleryChoice;
+
+pub(crate) use settings::GallerySection;
 
 use std::collections::{BTreeMap, HashSet};
 

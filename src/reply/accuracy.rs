@@ -73,7 +73,7 @@ async fn found<T: Send + 'static>(
     app: &AppState,
     look: impl FnOnce(Vec<ReportPlace>) -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    let folder = app.config().accuracy_dir.clone();
+    let folder = app.settings.accuracy_dir.clone();
     let looking = tokio::task::spawn_blocking(move || look(stored_reports(&folder)));
     looking
         .await
@@ -83,7 +83,7 @@ async fn found<T: Send + 'static>(
 /// Where reports are looked for, which is for the operator's own to know.
 pub(super) fn shown_folder(app: &AppState, visitor: &Visitor) -> String {
     if visitor.access().tenant() == TenantId::DEFAULT {
-        app.config().accuracy_dir.display().to_string()
+        app.settings.accuracy_dir.display().to_string()
     } else {
         String::new()
     }

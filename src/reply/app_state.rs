@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +12,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::carriers::command::CommandFault;
 use crate::carriers::{CarrierSettings, Carriers};
-use crate::config::Config;
 use crate::decision::Policy;
 use crate::engine::Engine;
 use crate::store::{Access, Invite, ReceiptKey, StoreError, Token};
@@ -21,11 +19,12 @@ use crate::switchboard::{Switchboard, View};
 use crate::units::KeyId;
 use crate::vapi::Vapi;
 
-use super::consent::SignupSettings;
+use super::consent::ConsentTexts;
 use super::key_attempts::{KeyAttempts, Peer};
 use super::problem::Problem;
 use super::proxies::Proxies;
 use super::sessions::{ConsoleSettings, Sessions};
+use super::settings::ReplySettings;
 use super::telemetry;
 use super::tries::Tries;
 use super::upload_room::UploadRoom;
@@ -34,10 +33,13 @@ use super::upload_room::UploadRoom;
 /// goes by `AppState::view`, with what they may see.
 pub struct AppState {
     board: Arc<Switchboard>,
+    /// How the service is reached, and what its pages show.
+    pub(super) settings: ReplySettings,
     pub(super) insecure_dev: bool,
     pub(super) carriers: Carriers,
     pub(super) vapi: Option<Arc<Vapi>>,
-    pub(super) signup: SignupSettings,
+    /// The words in which users are asked for their voice in a browser.
+    pub(super) consent: ConsentTexts,
     /// How often links were tried lately.
     pub(super) tries: Tries,
     /// Which keys were tried lately.
@@ -46,8 +48,6 @@ pub struct AppState {
     pub(super) upload_room: UploadRoom,
     /// Whose word on where a request comes from is taken.
     pub(super) proxies: Proxies,
-    /// Names besides that of the public address by which browsers reach the console.
-    pub(super) hosts: Vec<String>,
     /// Who is logged in to the console.
     pub(super) sessions: Sessions,
     pub(super) timeouts: Timeouts,
@@ -59,22 +59,19 @@ pub struct AppState {
 }
 
 /// How a [`AppState`] is set up.
-#[derive(Default)]
 pub struct AppSettings {
+    /// How the service is reached, and what its pages show.
+    pub reply: ReplySettings,
     /// Whether nobody needs a key. For one's own machine alone.
     pub insecure_dev: bool,
     /// How carriers are dealt with.
     pub carriers: CarrierSettings,
     /// The side that deals with Vapi.
     pub vapi: Option<Arc<Vapi>>,
-    /// How users are asked for their voice in a browser.
-    pub signup: SignupSettings,
+    /// The words in which users are asked for their voice in a browser.
+    pub consent: ConsentTexts,
     /// How long sessions of the console last.
     pub console: ConsoleSettings,
-    /// Names besides that of the public address by which browsers reach the console.
-    pub hosts: Vec<String>,
-    /// Proxies in front, whose word on where a request comes from is taken.
-    pub trusted_proxies: Vec<IpNet>,
     /// How long things may take.
     pub timeouts: Timeouts,
 }
@@ -93,12 +90,12 @@ impl AppState {
             board,
             insecure_dev: settings.insecure_dev,
             vapi: settings.vapi,
-            signup: settings.signup,
+            consent: settings.consent,
             tries: Tries::default(),
             key_attempts: KeyAttempts::default(),
             upload_room,
-            proxies: Proxies::new(settings.trusted_proxies),
-            hosts: settings.hosts,
+            proxies: Proxies::new(settings.reply.trusted_proxies.clone()),
+            settings: settings.reply,
             sessions: Sessions::new(settings.console),
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
@@ -144,11 +141,6 @@ impl AppState {
     /// The public keys of receipts, for everybody.
     pub(super) async fn receipt_keys(&self) -> Result<Vec<ReceiptKey>, StoreError> {
         self.board.store().receipt_keys().await
-    }
-
-    /// What the service was configured to be.
-    pub(super) fn config(&self) -> &Config {
-        self.board.config()
     }
 
     /// The speaker model and the calibration in use, by their names.

@@ -130,8 +130,9 @@ pub(super) struct ConsentShown {
 impl ConsentShown {
     fn of(consent: Consent, app: &AppState, numbers: &[Number]) -> Self {
         let of_number = |number: &Number| {
-            app.signup
-                .language_of(&consent.sha256, consent.keep_audio, number)
+            let organisation = app.settings.signup.organisation_on(number);
+            app.consent
+                .language_of(&consent.sha256, consent.keep_audio, organisation, &number.number)
         };
         Self {
             language: numbers.iter().find_map(of_number),

@@ -67,7 +67,7 @@ pub(super) async fn add(
     InPath(user): InPath<UserId>,
     Json(new): Json<NewInvite>,
 ) -> Result<(StatusCode, axum::Json<CreatedInvite>), Problem> {
-    let usual = Duration::seconds_f64(app.signup.link_lifetime.get());
+    let usual = Duration::seconds_f64(app.settings.signup.link_lifetime.get());
     let new = store::NewInvite {
         user,
         number: new.number,
@@ -75,7 +75,7 @@ pub(super) async fn add(
         lifetime: new.hours.map_or(usual, |hours| Duration::hours(i64::from(hours))),
     };
     let (token, invite) = allowed.view(&app).create_invite(new).await?;
-    let url = enrolment_url(&app.signup.address, &token);
+    let url = enrolment_url(&app.settings.address, &token);
     Ok((StatusCode::CREATED, axum::Json(CreatedInvite { url, invite })))
 }
 

@@ -18,6 +18,7 @@
 //!   no audio is read from a socket before what came earlier has been listened to.
 
 // What everything here stands on.
+mod settings;
 mod problem;
 mod error_map;
 mod process_metrics;
@@ -78,11 +79,14 @@ mod router;
 mod serve;
 
 pub use app_state::{AppSettings, AppState, ServeError, Timeouts};
-pub use consent::{SignupFault, SignupSettings};
+pub use consent::{ConsentTexts, SignupFault};
 pub use invites::enrolment_url;
 pub use media::audiosocket::AudioSocketDoor;
 pub use problem::ProblemDocument;
 pub use router::{openapi, router};
 pub use serve::{ServeSettings, serve};
 pub use sessions::ConsoleSettings;
+pub use settings::{ReplySettings, SignupSettings, TlsFiles};
 pub use tls::{Certificate, CertificateFault, TlsDoor};
+
+pub(crate) use settings::{ReplySections, SignupSection, TlsSection};

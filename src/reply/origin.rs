@@ -31,7 +31,7 @@ pub(super) fn refuse_foreign(parts: &Parts, app: &AppState) -> Result<(), Proble
     };
     let from_own_origin = match text(headers, "origin") {
         None => !opens_socket,
-        Some(origin) => is_own(origin, text(headers, "host"), &app.signup.address),
+        Some(origin) => is_own(origin, text(headers, "host"), &app.settings.address),
     };
     if from_own_site && from_own_origin {
         return Ok(());
@@ -47,7 +47,7 @@ pub(super) fn refuse_foreign(parts: &Parts, app: &AppState) -> Result<(), Proble
 /// (DNS rebinding), and to the browser its pages are then the service's own.
 pub(super) fn refuse_strange_host(headers: &HeaderMap, app: &AppState) -> Result<(), Problem> {
     let host = text(headers, "host").unwrap_or("");
-    if is_served(host, &app.signup.address, &app.hosts) {
+    if is_served(host, &app.settings.address, &app.settings.console_hosts) {
         return Ok(());
     }
     Err(Problem::new(

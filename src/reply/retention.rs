@@ -44,7 +44,8 @@ pub(super) async fn show(
     allowed: Allowed<Administer>,
     State(app): State<Arc<AppState>>,
 ) -> Result<axum::Json<Retention>, Problem> {
-    let (view, schedule) = (allowed.view(&app), &app.config().retention);
+    let view = allowed.view(&app);
+    let schedule = view.retention();
     let runs = AuditSearch {
         act: Some("retention.".to_owned()),
         ..AuditSearch::default()
@@ -57,7 +58,7 @@ pub(super) async fn show(
         audio_days: days(schedule.audio),
         unused_voice_days: days(schedule.unused_voices),
         audit_days: days(schedule.audit),
-        due: view.due(schedule).await?,
+        due: view.due().await?,
         last_removed_at: last.map(|entry| entry.at),
     }))
 }

@@ -11,7 +11,6 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -24,11 +23,12 @@ use crate::vapi::Vapi;
 
 use super::app_state::{AppSettings, AppState, ServeError, Timeouts};
 use super::connection::Connection;
-use super::consent::SignupSettings;
+use super::consent::ConsentTexts;
 use super::key_attempts::Peer;
 use super::media::audiosocket::{self, AudioSocketDoor};
 use super::router::router;
 use super::sessions::ConsoleSettings;
+use super::settings::ReplySettings;
 use super::tls::TlsDoor;
 
 /// How often histograms are put together when nobody fetches the metrics.
@@ -46,20 +46,18 @@ pub struct ServeSettings {
     pub listener: TcpListener,
     /// TLS on it; without it the service speaks in the clear.
     pub tls: Option<Arc<TlsDoor>>,
-    /// Proxies in front, whose word on where a request comes from is taken.
-    pub trusted_proxies: Vec<IpNet>,
+    /// How the service is reached, and what its pages show.
+    pub reply: ReplySettings,
     /// Whether nobody needs a key; for loopback listeners only.
     pub insecure_dev: bool,
     /// How carriers are dealt with.
     pub carriers: CarrierSettings,
     /// The side that deals with Vapi.
     pub vapi: Option<Arc<Vapi>>,
-    /// How users are asked for their voice in a browser.
-    pub signup: SignupSettings,
+    /// The words in which users are asked for their voice in a browser.
+    pub consent: ConsentTexts,
     /// How long sessions of the console last.
     pub console: ConsoleSettings,
-    /// Names besides that of the public address by which browsers reach the console.
-    pub hosts: Vec<String>,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// The most connections at a time, WebSockets among them; more wait in the system's queue.
@@ -69,18 +67,17 @@ pub struct ServeSettings {
 }
 
 impl ServeSettings {
-    /// The usual settings, on `listener`.
-    pub fn new(listener: TcpListener) -> Self {
+    /// These settings on `listener`, and the usual ones beside them.
+    pub fn new(listener: TcpListener, reply: ReplySettings, carriers: CarrierSettings) -> Self {
         Self {
             listener,
             tls: None,
-            trusted_proxies: Vec::new(),
+            reply,
             insecure_dev: false,
-            carriers: CarrierSettings::default(),
+            carriers,
             vapi: None,
-            signup: SignupSettings::default(),
+            consent: ConsentTexts::default(),
             console: ConsoleSettings::default(),
-            hosts: Vec::new(),
             timeouts: Timeouts::default(),
             connections: 2048,
             audiosocket: None,
@@ -108,13 +105,12 @@ pub async fn serve(
     let app = AppState::new(
         board,
         AppSettings {
+            reply: settings.reply,
             insecure_dev: settings.insecure_dev,
             carriers: settings.carriers,
             vapi: settings.vapi,
-            signup: settings.signup,
+            consent: settings.consent,
             console: settings.console,
-            hosts: settings.hosts,
-            trusted_proxies: settings.trusted_proxies,
             timeouts: settings.timeouts,
         },
     )?;

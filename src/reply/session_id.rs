@@ -51,7 +51,7 @@ impl SessionId {
                 .find(|(found, _)| *found == name)
                 .map(|(_, id)| id.to_owned())
         };
-        let plain = || named(PLAIN_COOKIE).filter(|_| !app.signup.address.starts_with("https://"));
+        let plain = || named(PLAIN_COOKIE).filter(|_| !app.settings.address.starts_with("https://"));
         let id = named(SECURE_COOKIE).or_else(plain)?;
         (id.len() == (RANDOM_BYTES * 4).div_ceil(3)).then(|| Self(Zeroizing::new(id)))
     }

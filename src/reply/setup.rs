@@ -8,7 +8,6 @@ use utoipa::ToSchema;
 
 use crate::carriers::Carrier;
 use crate::carriers::check::{self, CallReport, CarrierProbe, CarrierReport, Known, WhoseLine, by_carrier};
-use crate::config::VapiAuth;
 use crate::units::{DialedNumber, PhoneNumber};
 
 use super::accuracy::shown_folder;
@@ -90,12 +89,11 @@ pub(super) async fn show(
     allowed: Allowed<Administer>,
     State(app): State<Arc<AppState>>,
 ) -> Result<axum::Json<Setup>, Problem> {
-    let config = app.config();
+    let public_url = app.settings.public_url.clone();
     let progress = allowed.view(&app).progress().await?;
     let (model, calibration) = app.in_use();
     Ok(axum::Json(Setup {
-        public_url: config.public_url.clone(),
-        address: app.signup.address.clone(),
+        address: app.settings.address.clone(),
         numbers: progress.numbers,
         users: progress.users,
         enrolled: progress.enrolled,
@@ -103,9 +101,10 @@ pub(super) async fn show(
         model,
         calibration,
         vapi: VapiSetup {
-            configured: app.vapi.is_some() && !matches!(config.vapi.auth, VapiAuth::Refuse),
-            events_url: config.public_url.as_ref().map(|url| format!("{url}/vapi/events")),
+            configured: app.vapi.as_ref().is_some_and(|vapi| vapi.takes_webhooks()),
+            events_url: public_url.as_ref().map(|url| format!("{url}/vapi/events")),
         },
+        public_url,
         carriers: Carrier::ALL.map(|carrier| of_carrier(&app, carrier)).into(),
         accuracy_dir: shown_folder(&app, &allowed.visitor),
     }))

@@ -48,7 +48,7 @@ mod calls; // verdicts, and the webhooks around calls
 mod resealing; // rows sealed anew, under new keys or for the first time
 mod erasure; // erasing, with receipts, and by a schedule
 mod person; // everything that is kept on one person
-mod settings; // where the system of record is
+mod settings; // where the system of record is, and how long what it keeps is kept
 mod open; // opening the store, and saying whether it is in order
 mod copy; // from SQLite to PostgreSQL
 mod backup; // backups, taken and put back
@@ -90,3 +90,4 @@ pub use voices::{
 pub(crate) use database::{DAMAGED_TABLES, EXAMINED_AT};
 pub(crate) use error::{STORE_ERROR_KINDS, STORE_ERRORS};
 pub(crate) use files::{is_for_others, lock, write_private};
+pub(crate) use settings::{RetentionSection, StoreSection};

@@ -4,7 +4,6 @@ use std::sync::Weak;
 
 use zeroize::Zeroizing;
 
-use crate::config::Config;
 use crate::decision::{Calibration, ErrorTarget, Policy};
 use crate::engine::{Engine, EngineError};
 use crate::store::Store;
@@ -13,6 +12,7 @@ use crate::voiceprint::{Card, ModelId};
 use super::error::OpenError;
 use super::gallery_cache::GalleryCache;
 use super::installed::{Installed, Usable, usable_calibration};
+use super::settings::BoardSettings;
 
 /// A model at work. Whoever takes it for a question keeps it to the answer: probe, voiceprints and
 /// calibration are then of one model, whatever is exchanged meanwhile.
@@ -39,7 +39,7 @@ impl ActiveModel {
     /// Checks and loads `model`. With `before`, the engine lets in as many askers as that one does, both
     /// together.
     pub async fn open(
-        config: &Config,
+        settings: &BoardSettings,
         found: &Installed,
         store: &Store,
         model: &ModelId,
@@ -48,10 +48,10 @@ impl ActiveModel {
         let card = found.card(model)?;
         let Usable {
             calibration, policy, ..
-        } = usable_calibration(&card, &config.policy)?;
+        } = usable_calibration(&card, &settings.policy)?;
         store.pin_model(model, card.sha256(), card.identity()).await?;
         let (found, loaded, before) = (found.clone(), card.clone(), before.cloned());
-        let (threads, capacity) = (config.threads, config.capacity);
+        let (threads, capacity) = (settings.threads, settings.capacity);
         // Hashing and loading take a core for a while: not one that serves sockets.
         let engine = tokio::task::spawn_blocking(move || -> Result<Engine, OpenError> {
             let models = found.models(&loaded)?;
@@ -62,7 +62,7 @@ impl ActiveModel {
         });
         let engine = engine.await.map_err(|_| EngineError::Stopped)??;
         let secret = store.index_secret().await?;
-        let gallery_cache = GalleryCache::open(&config.gallery, secret, store.clone(), card.id().clone())?;
+        let gallery_cache = GalleryCache::open(&settings.gallery, secret, store.clone(), card.id().clone())?;
         Ok(Self {
             engine,
             gallery_cache,
@@ -84,7 +84,7 @@ impl ActiveModel {
 ///
 /// # Errors
 /// [`OpenError::Store`] when the store cannot be read.
-pub async fn model_in_use(store: &Store, config: &Config) -> Result<ModelId, OpenError> {
+pub async fn model_in_use(store: &Store, settings: &BoardSettings) -> Result<ModelId, OpenError> {
     let active = store.active_model().await?;
-    Ok(active.unwrap_or_else(|| config.model.clone()))
+    Ok(active.unwrap_or_else(|| settings.model.clone()))
 }

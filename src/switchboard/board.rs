@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::sync::{MutexGuard, Semaphore};
 
 use crate::bytes::Limits;
-use crate::config::Config;
 use crate::decision::{Calibration, Policy};
 use crate::engine::{Asker, Engine, Permit};
 use crate::evidence::passport::TrustStore;
@@ -22,6 +21,7 @@ use super::installed::{Installed, installed};
 use super::quotas::Quotas;
 use super::roster::Roster;
 use super::services::Services;
+use super::settings::BoardSettings;
 
 /// How long an enrolment waits for its turn: as long as for a store that is busy.
 const TURN: Duration = Duration::from_secs(10);
@@ -34,10 +34,8 @@ pub struct Switchboard {
     pub(super) calls: CallSessions,
     /// The lock is held while another model is loaded.
     pub(super) exchanged: tokio::sync::Mutex<Exchanged>,
-    pub(super) config: Config,
+    pub(super) settings: BoardSettings,
     pub(super) found: Installed,
-    pub(super) limits: Limits,
-    pub(super) enrolment_speech: Seconds,
     /// Where certificates of PASSporTs are fetched.
     pub(super) cert_fetcher: Option<CertFetcher>,
     /// What keys asked for lately.
@@ -52,8 +50,8 @@ pub struct Switchboard {
 ///
 /// # Errors
 /// [`OpenError::PassportRoots`] when they cannot be read or are none.
-pub fn passport_roots(config: &Config) -> Result<TrustStore, OpenError> {
-    let Some(path) = &config.identity.passport_roots else {
+pub fn passport_roots(settings: &BoardSettings) -> Result<TrustStore, OpenError> {
+    let Some(path) = &settings.identity.passport_roots else {
         return Ok(TrustStore::default());
     };
     let failed = |cause: String| OpenError::PassportRoots {
@@ -69,32 +67,30 @@ impl Switchboard {
     ///
     /// # Errors
     /// [`OpenError`] saying what is missing or wrong and how to put it right.
-    pub async fn open(config: &Config) -> Result<Self, OpenError> {
-        let store = Store::connect(&config.store).await?;
-        let store = store.with_pin_rule(config.identity.pin_rule);
-        let cert_fetcher = CertFetcher::new(&config.identity, passport_roots(config)?)?;
-        let found = installed(config)?;
-        let model = model_in_use(&store, config).await?;
-        if config.model_named && model != config.model {
-            let other = &config.model;
+    pub async fn open(settings: &BoardSettings) -> Result<Self, OpenError> {
+        let store = Store::connect(&settings.store).await?;
+        let store = store.with_pin_rule(settings.identity.pin_rule);
+        let cert_fetcher = CertFetcher::new(&settings.identity, passport_roots(settings)?)?;
+        let found = installed(settings)?;
+        let model = model_in_use(&store, settings).await?;
+        if settings.model_named && model != settings.model {
+            let other = &settings.model;
             tracing::warn!(
                 %model,
                 "{model} serves, whose voiceprints are in the store, and not {other}, which is configured: \
                  `voxline models switch` changes the model"
             );
         }
-        let active_model = ActiveModel::open(config, &found, &store, &model, None)
+        let active_model = ActiveModel::open(settings, &found, &store, &model, None)
             .await
-            .map_err(|fault| fault.of_stored(&model, &config.model))?;
+            .map_err(|fault| fault.of_stored(&model, &settings.model))?;
         Ok(Self {
-            services: Arc::new(Services::new(config, store.clone(), active_model)),
+            services: Arc::new(Services::new(settings, store.clone(), active_model)),
             store,
             calls: CallSessions::default(),
             exchanged: tokio::sync::Mutex::default(),
-            config: config.clone(),
+            settings: settings.clone(),
             found,
-            limits: config.limits,
-            enrolment_speech: config.enrolment_speech,
             cert_fetcher,
             quotas: Quotas::default(),
             comparing: Arc::new(Semaphore::new(1)),
@@ -122,11 +118,6 @@ impl Switchboard {
         self.active_model().calibration.clone()
     }
 
-    /// What the service was configured to be.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
     /// What calls are decided by, where a number promises nothing of its own.
     pub fn policy(&self) -> Policy {
         self.active_model().policy
@@ -134,7 +125,7 @@ impl Switchboard {
 
     /// The bounds on uploads and recordings.
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.settings.limits
     }
 
     /// The longest live call that is followed.

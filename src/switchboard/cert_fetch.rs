@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::call_session::CallSession;
-use crate::config::IdentitySettings;
+use super::settings::IdentitySettings;
 use crate::evidence::CallFacts;
 use crate::evidence::passport::{self, Passport, PassportFault, TrustStore};
 use crate::outward::{Allowed, PublicOnly, Refused, Unfetched, body, causes, wary_client};

@@ -179,7 +179,7 @@ impl Switchboard {
         heard: &[HeardClip],
         mut recordings: Vec<Recording>,
     ) -> Result<EnrolmentReport, BoardError> {
-        let against_replays = self.config.replay != ReplayRule::Off;
+        let against_replays = self.settings.replay != ReplayRule::Off;
         let _turn = self.turn_to_enrol().await?;
         for _ in 0..JUDGED {
             let judged = self.store.roster_versions_of(user).await?;
@@ -247,8 +247,8 @@ impl Switchboard {
             self.store.voiceprints_of(user, active_model.card.id()).await?
         };
         let mut report = report(active_model.card.id(), user, heard);
-        (report.issues, report.accepted) =
-            quality_gate(heard, &before, &active_model.calibration, self.enrolment_speech);
+        let needed = self.settings.enrolment_speech;
+        (report.issues, report.accepted) = quality_gate(heard, &before, &active_model.calibration, needed);
         if report.accepted && !agreement.allow_duplicate {
             let twin = self.another_user(active_model, user, heard).await?;
             report.accepted = twin.is_none();
@@ -279,7 +279,7 @@ impl Switchboard {
 
     /// Whether what is agreed to allows keeping recordings, and this deployment keeps any.
     pub(super) fn keeps(&self, agreement: &Agreement) -> bool {
-        agreement.keep_audio && self.config.retain_audio
+        agreement.keep_audio && self.settings.retain_audio
     }
 
     async fn hear_clip(
@@ -302,7 +302,7 @@ impl Switchboard {
         let (sha256, kept, bytes) = hashed.await?;
         let heard = hear_in_turns(
             &active_model.engine,
-            &self.limits,
+            &self.settings.limits,
             admitted,
             &name,
             bytes,

@@ -132,7 +132,7 @@ impl LiveEnrolment {
         }
         Ok(Some(EnrolmentProgress {
             net_speech_seconds: session.net_speech().get(),
-            needed_seconds: self.board.enrolment_speech.get(),
+            needed_seconds: self.board.settings.enrolment_speech.get(),
             quality: so_far.quality,
             issues: hints(NAME, so_far, &active_model.calibration),
         }))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::active_model::{ActiveModel, Exchanged};
 use super::board::Switchboard;
-use crate::config::GalleryChoice;
+use crate::gallery::GalleryChoice;
 
 impl Switchboard {
     /// Takes up the model that the store was switched to, and its key of the index, also by another process: it is loaded while the
@@ -21,8 +21,14 @@ impl Switchboard {
         if active == *now.card.id() && !self.is_turned_otherwise(&now).await {
             return;
         }
-        let opened =
-            ActiveModel::open(&self.config, &self.found, &self.store, &active, Some(&now.engine)).await;
+        let opened = ActiveModel::open(
+            &self.settings,
+            &self.found,
+            &self.store,
+            &active,
+            Some(&now.engine),
+        )
+        .await;
         match opened {
             Ok(next) => {
                 self.services.exchange_model(next);
@@ -59,7 +65,7 @@ impl Switchboard {
 
     /// Whether an index that is not ours is turned by a key that was changed since, with those of the data.
     async fn is_turned_otherwise(&self, now: &ActiveModel) -> bool {
-        if matches!(self.config.gallery, GalleryChoice::Embedded) {
+        if matches!(self.settings.gallery, GalleryChoice::Embedded) {
             return false;
         }
         let secret = self.store.index_secret().await;

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
 use super::roster::Roster;
-use crate::config::GalleryChoice;
 use crate::decision::RosterReach;
 use crate::gallery::{
-    EmbeddedGallery, Gallery, GalleryError, GalleryPrint, Hit, QdrantGallery, Query, Rotation,
+    EmbeddedGallery, Gallery, GalleryChoice, GalleryError, GalleryPrint, Hit, QdrantGallery, Query, Rotation,
 };
 use crate::store::{RosterEntry, Store, StoreError};
 use crate::units::{DialedNumber, NotFinite, Seconds, UserId};

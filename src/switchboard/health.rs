@@ -104,7 +104,7 @@ impl Switchboard {
         let at = OffsetDateTime::now_utc();
         let told = voices
             .into_iter()
-            .map(|voice| examined(voice, &model, self.enrolment_speech, at));
+            .map(|voice| examined(voice, &model, self.settings.enrolment_speech, at));
         Ok((told.collect(), more))
     }
 
@@ -116,7 +116,7 @@ impl Switchboard {
         let model = self.card().id().clone();
         let voice = self.store.voice_of(access, user, &model).await?;
         let at = OffsetDateTime::now_utc();
-        Ok(examined(voice, &model, self.enrolment_speech, at))
+        Ok(examined(voice, &model, self.settings.enrolment_speech, at))
     }
 }
 

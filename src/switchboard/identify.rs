@@ -59,7 +59,7 @@ impl Switchboard {
         let active_model = self.active_model();
         let heard = hear_in_turns(
             &active_model.engine,
-            &self.limits,
+            &self.settings.limits,
             admitted,
             &name,
             bytes,

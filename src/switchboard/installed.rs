@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Home};
 use crate::decision::{Calibration, Policy};
 use crate::engine::Models;
 use crate::voiceprint::{Card, CountermeasureCard, CountermeasureError, ModelId};
 
 use super::error::OpenError;
+use super::home;
+use super::settings::BoardSettings;
 
 /// The files a deployment runs on, found but not yet loaded.
 #[derive(Debug, Clone)]
@@ -24,11 +25,11 @@ pub struct Installed {
 ///
 /// # Errors
 /// [`OpenError::Missing`] saying what was looked for, where, and how to get it.
-pub fn installed(config: &Config) -> Result<Installed, OpenError> {
+pub fn installed(settings: &BoardSettings) -> Result<Installed, OpenError> {
     Ok(Installed {
-        models_dir: models_dir(config)?,
-        library: library(config)?,
-        countermeasure: config.countermeasure.clone(),
+        models_dir: models_dir(settings)?,
+        library: library(settings)?,
+        countermeasure: settings.countermeasure.clone(),
     })
 }
 
@@ -36,31 +37,24 @@ pub fn installed(config: &Config) -> Result<Installed, OpenError> {
 ///
 /// # Errors
 /// [`OpenError::Missing`].
-pub fn models_dir(config: &Config) -> Result<PathBuf, OpenError> {
-    let home = Home::find(config);
-    let what = "the folder with the models' cards";
-    home.models()
-        .map(Path::to_owned)
-        .map_err(|looked_in| missing(what, looked_in, "--models-dir"))
+pub fn models_dir(settings: &BoardSettings) -> Result<PathBuf, OpenError> {
+    home::models(settings.models_dir.as_deref()).map_err(|looked_in| OpenError::Missing {
+        what: "the folder with the models' cards",
+        looked_in,
+        flag: "--models-dir",
+    })
 }
 
 /// Finds ONNX Runtime.
 ///
 /// # Errors
 /// [`OpenError::Missing`].
-pub fn library(config: &Config) -> Result<PathBuf, OpenError> {
-    let home = Home::find(config);
-    home.library()
-        .map(Path::to_owned)
-        .map_err(|looked_in| missing("ONNX Runtime", looked_in, "--ort-lib"))
-}
-
-fn missing(what: &'static str, looked_in: &[PathBuf], flag: &'static str) -> OpenError {
-    OpenError::Missing {
-        what,
-        looked_in: looked_in.to_vec(),
-        flag,
-    }
+pub fn library(settings: &BoardSettings) -> Result<PathBuf, OpenError> {
+    home::library(settings.ort_lib.as_deref()).map_err(|looked_in| OpenError::Missing {
+        what: "ONNX Runtime",
+        looked_in,
+        flag: "--ort-lib",
+    })
 }
 
 impl Installed {

@@ -15,6 +15,10 @@
 //! Architecture invariant: one question is answered by one model. Probe, voiceprints and calibration of an
 //! answer are taken from one snapshot of what serves, which is only ever exchanged as a whole.
 
+// What it opens with.
+mod settings;
+mod home;
+
 // What is known of numbers, and the model that is asked.
 mod roster;
 mod owners;
@@ -81,6 +85,9 @@ pub(crate) use outcomes::{ARROW_SECONDS, NET_SPEECH_SECONDS, OUTCOMES, REFUSED, 
 pub(crate) use recorder::{UNRECORDED, WAITING};
 pub(crate) use replays::REPLAYS;
 pub(crate) use retention::RETIRED;
+pub(crate) use settings::{
+    BoardSections, EnrolmentSection, IdentitySection, InferenceSection, LimitsSection,
+};
 
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
 pub use board::{Switchboard, passport_roots};
@@ -101,6 +108,7 @@ pub use pin_answer::{PinAnswer, PinWay};
 pub use quality_gate::{Issue, IssueCode, gate_alone};
 pub use recording::{ClipBytes, check_offer};
 pub use roster::{Roster, Rosters};
+pub use settings::{BoardSettings, DEFAULT_MODEL, IdentitySettings};
 pub use switch::{LeftBehind, SwitchReport, switch_model};
 pub use updates::{Update, Updates, VoiceEnrolled};
 pub use view::{Progress, View};

@@ -15,7 +15,7 @@ impl Switchboard {
     /// # Errors
     /// [`BoardError`] when the store cannot be written.
     pub async fn retain(&self) -> Result<RetentionTally, BoardError> {
-        let Some(gone) = self.store.retain_unattended(&self.config.retention).await? else {
+        let Some(gone) = self.store.retain_unattended(&self.settings.retention).await? else {
             tracing::warn!(
                 "the machine's clock went on by more than 30 days since the store was last tidied: what is older than it is \
                  kept stays; where the clock is right, give `voxline retention run`"

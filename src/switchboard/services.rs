@@ -4,7 +4,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::OnceCell;
 
-use crate::config::{Config, IdentitySettings};
 use crate::decision::ReplayRule;
 use crate::store::{KeyedHash, Store, StoreError};
 use crate::units::Seconds;
@@ -16,6 +15,7 @@ use super::own_lines::OwnLines;
 use super::owners::Owners;
 use super::recorder::Recorder;
 use super::roster::Rosters;
+use super::settings::{BoardSettings, IdentitySettings};
 use super::updates::Channels;
 use super::wrong_pins::WrongPins;
 
@@ -47,16 +47,16 @@ pub(super) struct Services {
 
 impl Services {
     /// The services of one switchboard over `store`; it spawns the tasks that record verdicts and write the audit log.
-    pub fn new(config: &Config, store: Store, active_model: ActiveModel) -> Self {
+    pub fn new(settings: &BoardSettings, store: Store, active_model: ActiveModel) -> Self {
         Self {
-            identity: config.identity.clone(),
-            longest_call: config.longest_call,
-            replay: config.replay,
+            identity: settings.identity.clone(),
+            longest_call: settings.longest_call,
+            replay: settings.replay,
             rosters: Rosters::new(store.clone()),
             owners: Owners::new(store.clone()),
             own_lines: OwnLines::new(store.clone()),
             callers: Callers::default(),
-            recorder: Recorder::begin(store.clone(), config.vapi.answer_budget),
+            recorder: Recorder::begin(store.clone(), settings.answer_budget),
             wrong_pins: WrongPins::default(),
             channels: Channels::default(),
             auditor: Auditor::begin(store.clone()),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::bytes::Limits;
 use crate::engine::{Asker, Engine, Permit};
 use crate::store::{Store, UnheardClip, UnheardUser};
 use crate::units::{DialedNumber, UserId};
@@ -13,6 +13,7 @@ use crate::voiceprint::{ModelId, Voiceprint};
 use super::error::{BoardError, OpenError};
 use super::installed::{installed, usable_calibration};
 use super::recording::hear_in_turns;
+use super::settings::BoardSettings;
 
 /// How often clips that came in meanwhile are heard before the switch is put off.
 const ROUNDS: u32 = 5;
@@ -57,21 +58,21 @@ pub struct SwitchReport {
 /// [`OpenError`] when the model is not installed, not what its card says, or has no calibration: it could
 /// never name anybody.
 pub async fn switch_model(
-    config: &Config,
+    settings: &BoardSettings,
     store: &Store,
     to: &ModelId,
     leave_behind: bool,
     tell: &mut (dyn FnMut(usize, usize) + Send),
 ) -> Result<SwitchReport, OpenError> {
-    let found = installed(config)?;
+    let found = installed(settings)?;
     let card = found.card(to)?;
-    let calibration = usable_calibration(&card, &config.policy)?.calibration;
+    let calibration = usable_calibration(&card, &settings.policy)?.calibration;
     let models = found.models(&card)?;
-    let from = store.hold_model().await?.unwrap_or_else(|| config.model.clone());
+    let from = store.hold_model().await?.unwrap_or_else(|| settings.model.clone());
     store.pin_model(to, card.sha256(), card.identity()).await?;
     let engine = Engine::start(&models, 1, 1)?;
     let mut round = Round {
-        config,
+        limits: settings.limits,
         store,
         engine,
         heard: 0,
@@ -103,7 +104,7 @@ pub async fn switch_model(
 
 /// Hearing again, as far as it has come.
 struct Round<'a> {
-    config: &'a Config,
+    limits: Limits,
     store: &'a Store,
     engine: Engine,
     heard: u64,
@@ -155,11 +156,10 @@ impl Round<'_> {
             .engine
             .admit(Asker::recording(None))
             .map_err(|busy| busy.to_string())?;
-        let limits = self.config.limits;
         let bytes = kept.bytes.to_vec();
         let heard = hear_in_turns(
             &self.engine,
-            &limits,
+            &self.limits,
             &admitted,
             "the kept recording",
             bytes,

@@ -20,13 +20,18 @@ impl View<'_> {
         Ok(self.board.store.audit_entries(search, limit, before).await?)
     }
 
-    /// What is older than `schedule` keeps it.
+    /// How long what is kept is kept.
+    pub fn retention(&self) -> &RetentionSchedule {
+        &self.board.settings.retention
+    }
+
+    /// What is older than it is kept.
     ///
     /// # Errors
     /// As [`View::audit_entries`].
-    pub async fn due(&self, schedule: &RetentionSchedule) -> Result<RetentionTally, BoardError> {
+    pub async fn due(&self) -> Result<RetentionTally, BoardError> {
         self.require_operator()?;
-        Ok(self.board.store.due(schedule).await?)
+        Ok(self.board.store.due(self.retention()).await?)
     }
 
     /// Everything that is kept on a user; with `audio` their recordings too.

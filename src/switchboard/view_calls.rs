@@ -143,7 +143,7 @@ impl View<'_> {
         let Some(key) = self.access.key() else {
             return Ok(());
         };
-        let most = self.board.config.identifications_per_minute;
+        let most = self.board.settings.identifications_per_minute;
         let spent = self.board.quotas.spend(key, number, most, Instant::now());
         spent.map_err(|retry_after| BoardError::TooManyTries { most, retry_after })
     }

@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::config::VapiConfig;
-
 use crate::outward::{Allowed, Refused, Unfetched, body, causes, client};
+
+use super::settings::VapiSettings;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -79,14 +79,14 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiFault`] without a key, or when the address may not be asked.
-    pub fn open(config: &VapiConfig) -> Result<Self, ApiFault> {
-        let key = config.api_key.clone().ok_or(ApiFault::NoKey)?;
+    pub fn open(settings: &VapiSettings) -> Result<Self, ApiFault> {
+        let key = settings.api_key.clone().ok_or(ApiFault::NoKey)?;
         // Who configured the address has allowed its host.
-        let host = config.api_url.split("://").nth(1).unwrap_or_default();
+        let host = settings.api_url.split("://").nth(1).unwrap_or_default();
         let host = host.split(['/', ':']).next().unwrap_or_default().to_lowercase();
-        let mut hosts = config.hosts.clone();
+        let mut hosts = settings.hosts.clone();
         hosts.push(host);
-        let base = Allowed::new(&hosts, &config.plain_hosts).http(&config.api_url)?;
+        let base = Allowed::new(&hosts, &settings.plain_hosts).http(&settings.api_url)?;
         Ok(Self {
             client: client(PATIENCE)?,
             base,

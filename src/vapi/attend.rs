@@ -119,7 +119,7 @@ impl Vapi {
     fn typed(&self, call_session: &CallSession, utterance: &Utterance) -> Option<String> {
         let text = &utterance.text;
         let is_entry = utterance.role == Role::User && text.to_ascii_lowercase().contains(KEYPAD);
-        let digits = spoken::digits(text).filter(|_| self.config.keypad_pins && is_entry)?;
+        let digits = spoken::digits(text).filter(|_| self.settings.keypad_pins && is_entry)?;
         call_session.can_be_typed(&digits).then_some(digits)
     }
 }

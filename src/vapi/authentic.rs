@@ -16,9 +16,9 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::carriers::signature::same;
-use crate::config::{HmacAlgorithm, HmacPlan, VapiAuth};
 use crate::units::hex;
 
+use super::settings::{HmacAlgorithm, HmacPlan, VapiAuth};
 use super::tokens::Tokens;
 
 /// The header of the old inline secret.

@@ -24,7 +24,7 @@ impl Vapi {
     /// Hears the recording of the person on the line, where none of the call was heard live. The recording is held
     /// in memory while it is heard, and nowhere after.
     pub(super) async fn backfill(&self, vapi_call: &VapiCall, report: &Ending) {
-        if !self.config.backfill || Self::was_heard(vapi_call) {
+        if !self.settings.backfill || Self::was_heard(vapi_call) {
             return;
         }
         let Some(call_session) = vapi_call.call_session() else {

@@ -46,7 +46,14 @@ pub(super) async fn send(vapi: &Vapi, url: &str, message: &Value) -> Sent {
     };
     let mut pause = PAUSE;
     for attempt in 1..=TRIES {
-        match once(&vapi.http, vapi.config.public_key.as_ref(), url.clone(), message).await {
+        match once(
+            &vapi.http,
+            vapi.settings.public_key.as_ref(),
+            url.clone(),
+            message,
+        )
+        .await
+        {
             Ok(200..=299) => return Sent::Yes,
             Ok(404) => return Sent::Missing,
             // The call is gone, or we are not let in: asking again changes nothing.

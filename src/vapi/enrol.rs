@@ -24,7 +24,7 @@ const PIECE: usize = 16 * 1024;
 impl Vapi {
     /// Says what is to be done next, and does what can be done.
     pub(super) async fn enrol_voice(&self, vapi_call: &VapiCall, call_session: &CallSession) -> String {
-        if !self.config.enrol_by_phone {
+        if !self.settings.enrol_by_phone {
             return "enrolment by telephone is not offered here (vapi.enroll_by_phone)".to_owned();
         }
         // A call whose verdict waits for the store is waited for no longer than Vapi waits for us.
@@ -32,7 +32,7 @@ impl Vapi {
         let Some(user) = established(pin_user, &call_session.verdict().identity) else {
             return "not yet: the caller must prove who they are first; ask for their PIN and call verify_pin".to_owned();
         };
-        let (agreeing, question) = (&self.config.consent_words, self.question());
+        let (agreeing, question) = (&self.settings.consent_words, self.question());
         let consented = consented(&mut vapi_call.state(), agreeing, question);
         match consented {
             Ok(words) => self.enrol_from_call(vapi_call, user, &words).await,
@@ -42,7 +42,7 @@ impl Vapi {
 
     /// The words that are agreed to.
     fn question(&self) -> &str {
-        self.config.consent_question.as_deref().unwrap_or(QUESTION)
+        self.settings.consent_question.as_deref().unwrap_or(QUESTION)
     }
 
     /// Enrols from the audio of this call so far, if it is enough.
@@ -107,7 +107,7 @@ impl Vapi {
         }
         let consented = consented(
             &mut vapi_call.state(),
-            &self.config.consent_words,
+            &self.settings.consent_words,
             self.question(),
         );
         if let Err(next) = consented {

@@ -3,9 +3,9 @@
 use time::OffsetDateTime;
 
 use crate::carriers::forward;
-use crate::config::ForwardTrust;
 use crate::units::DialedNumber;
 
+use super::settings::ForwardTrust;
 use super::view::XForwarded;
 
 /// The forwarding number that X- headers name, when it is to be believed.

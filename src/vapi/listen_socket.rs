@@ -118,7 +118,7 @@ async fn open(vapi: &Vapi, url: &str) -> Result<Socket, String> {
     let url = vapi.allowed.socket(url).map_err(|fault| fault.to_string())?;
     let request = url.as_str().into_client_request();
     let mut request = request.map_err(|_| "its address is odd".to_owned())?;
-    if let Some(key) = &vapi.config.public_key {
+    if let Some(key) = &vapi.settings.public_key {
         let value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()));
         let mut value = value.map_err(|_| "vapi.public_key cannot stand in a header".to_owned())?;
         value.set_sensitive(true);

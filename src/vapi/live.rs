@@ -29,7 +29,7 @@ impl Vapi {
         }
         let (listen, tell) = {
             let mut state = vapi_call.state();
-            let listen = self.config.listen && state.listen_url.is_some() && !state.listening;
+            let listen = self.settings.listen && state.listen_url.is_some() && !state.listening;
             let tell = state.control_url.is_some() && !state.telling;
             state.listening |= listen;
             state.telling |= tell;
@@ -59,7 +59,7 @@ impl Vapi {
             tracing::info!(call.id = %vapi_call.id, reason, "call {} ended", vapi_call.id);
         }
         // With a backfill to come, the report decides when all has been heard.
-        let waits = self.config.backfill && report.is_none() && !Self::was_heard(vapi_call);
+        let waits = self.settings.backfill && report.is_none() && !Self::was_heard(vapi_call);
         if waits {
             return;
         }

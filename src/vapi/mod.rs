@@ -17,6 +17,7 @@
 //! Architecture invariants: which call something is about comes from Vapi's own field and never from a model's
 //! words; nothing is fetched from a host that was not allowed; a ringing call is answered whatever is broken.
 
+mod settings;
 mod api;
 mod inventory;
 mod marker;
@@ -76,9 +77,15 @@ pub use receive::{check_capture, check_saved};
 pub use redaction::redacted;
 pub use relay::{Answer, Original};
 pub use service::{Overloaded, Vapi, VapiError};
+pub use settings::{
+    ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, ToolMessage, UpstreamHeader, UpstreamSettings,
+    VapiAuth, VapiMode, VapiSettings,
+};
 pub use shape::Shape;
 pub use sides::Sides;
 pub use tokens::Issued;
 pub use tool_call::ToolCall;
 pub use view::{CallView, XForwarded};
 pub use wanted::{EVENTS_PATH, NotReady, Plan, TOKEN_PATH, WantedAssistant, WantedNumber, plan};
+
+pub(crate) use settings::VapiSection;

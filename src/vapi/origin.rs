@@ -8,7 +8,6 @@ use serde_json::json;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use crate::config::ForwardTrust;
 use crate::evidence::{CallFacts, Headers, Place, Source, dialed};
 use crate::switchboard::{BoardError, CallSession};
 use crate::units::{CallId, DialedNumber};
@@ -17,6 +16,7 @@ use super::api::Api;
 use super::forwarded::believed;
 use super::inventory::of_sip_address;
 use super::service::Vapi;
+use super::settings::ForwardTrust;
 use super::vapi_call::VapiCall;
 use super::view::CallView;
 
@@ -47,7 +47,7 @@ impl Vapi {
             return Some(number);
         }
         if let (Some(api), Some(id)) = (&self.api, &view.phone_number_id)
-            && let Some(number) = self.inventory.number(api, &self.config.sip_numbers, id).await
+            && let Some(number) = self.inventory.number(api, &self.settings.sip_numbers, id).await
         {
             return Some(number);
         }
@@ -57,7 +57,7 @@ impl Vapi {
     /// The number that Vapi's message says was dialed, by itself or by its SIP address.
     pub(super) fn dialed_as_said(&self, view: &CallView) -> Option<DialedNumber> {
         let first = view.dialed.first().and_then(|text| dialed(text).ok());
-        first.or_else(|| of_sip_address(view.sip_address.as_deref()?, &self.config.sip_numbers))
+        first.or_else(|| of_sip_address(view.sip_address.as_deref()?, &self.settings.sip_numbers))
     }
 
     /// The number that the INVITE is to. Where Vapi can be asked, the INVITE is not believed, even if Vapi does not answer.
@@ -145,7 +145,8 @@ impl Vapi {
             told.add_forwarding(Place::ForwardedFrom, from);
         }
         let forwarded = view.x_forwarded.as_ref();
-        if let Some(from) = forwarded.and_then(|found| believed(&self.config.forwarded, found, number, now)) {
+        if let Some(from) = forwarded.and_then(|found| believed(&self.settings.forwarded, found, number, now))
+        {
             told.add_forwarding(Place::XForwardedFrom, from);
         }
         call_session.learn(&told).await;
@@ -168,7 +169,7 @@ impl Vapi {
 
     /// The facts of the INVITE, which is the caller's as far as nobody vouches for it.
     fn of_headers(&self, view: &CallView) -> CallFacts {
-        let always = matches!(self.config.forwarded, ForwardTrust::Always);
+        let always = matches!(self.settings.forwarded, ForwardTrust::Always);
         let ours = |name: &str| {
             let name = name.to_ascii_lowercase();
             // What an SBC of ours adds comes signed, in the variables.

@@ -10,7 +10,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
 use crate::outward::{Allowed, client};
 use crate::store::Provenance;
 use crate::switchboard::Switchboard;
@@ -24,6 +23,7 @@ use super::marker::Markers;
 use super::message::{Message, News};
 use super::relay::{Relay, Saved};
 use super::service::{Overloaded, Vapi, VapiError};
+use super::settings::VapiSettings;
 use super::tokens::Tokens;
 use super::vapi_calls::VapiCalls;
 use super::wanted::EVENTS_PATH;
@@ -40,29 +40,39 @@ impl Vapi {
     ///
     /// # Errors
     /// [`VapiError`] when the store, the API's address or the folder of captures cannot be used.
-    pub async fn open(board: Arc<Switchboard>, config: &Config) -> Result<Arc<Self>, VapiError> {
-        let vapi = config.vapi.clone();
+    pub async fn open(board: Arc<Switchboard>, settings: VapiSettings) -> Result<Arc<Self>, VapiError> {
         let markers = Markers::new(&board.store().marker_key().await?);
         let tokens = Tokens::default();
         let now = OffsetDateTime::now_utc();
         for (sha256, expires_at) in board.store().good_tokens().await? {
             tokens.remember(sha256, expires_at, now);
         }
-        let relay = Relay::open(board.store(), &vapi, &saved(config)).await?;
-        let capture = vapi.capture_dir.as_deref().map(Capture::into_folder).transpose();
+        let relay = Relay::open(board.store(), &settings, &saved(&settings)).await?;
+        let capture = settings
+            .capture_dir
+            .as_deref()
+            .map(Capture::into_folder)
+            .transpose();
         let vapi = Arc::new(Self {
-            api: vapi.api_key.is_some().then(|| Api::open(&vapi)).transpose()?,
+            api: settings
+                .api_key
+                .is_some()
+                .then(|| Api::open(&settings))
+                .transpose()?,
             capture: capture.map_err(VapiError::Capture)?,
             relay: relay.map(Arc::new),
-            events_url: config
+            events_url: settings
                 .public_url
                 .as_ref()
                 .map(|url| format!("{url}{EVENTS_PATH}")),
-            credential: vapi.credential.clone().or_else(|| applied_credential(config)),
-            allowed: Allowed::new(&vapi.hosts, &vapi.plain_hosts),
+            credential: settings
+                .credential
+                .clone()
+                .or_else(|| applied_credential(&settings)),
+            allowed: Allowed::new(&settings.hosts, &settings.plain_hosts),
             http: client(PATIENCE)?,
             board,
-            config: vapi,
+            settings,
             markers,
             dedup: Dedup::default(),
             vapi_calls: VapiCalls::default(),
@@ -137,9 +147,8 @@ impl Vapi {
 }
 
 /// The servers that were there before. Without them calls are answered all the same.
-fn saved(config: &Config) -> Saved {
-    let read = Saved::read(&config.data_dir, &config.vapi.api_url, &config.vapi.upstream);
-    read.unwrap_or_else(|fault| {
+fn saved(settings: &VapiSettings) -> Saved {
+    Saved::read(settings).unwrap_or_else(|fault| {
         tracing::error!(%fault, "nothing is relayed to servers that were there before: {fault}");
         Saved::default()
     })
@@ -162,8 +171,8 @@ pub fn check_capture(folder: &Path) -> Result<(), VapiError> {
 }
 
 /// The credential that `voxline vapi apply` made, as it noted.
-fn applied_credential(config: &Config) -> Option<String> {
-    let journal = Journal::read(&config.data_dir, &config.vapi.api_url).ok()?;
+fn applied_credential(settings: &VapiSettings) -> Option<String> {
+    let journal = Journal::read(&settings.data_dir, &settings.api_url).ok()?;
     let mut entries = journal.entries().iter().rev();
     let made = entries.find(|entry| entry.shelf == "credential")?;
     Some(made.id.clone())

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use crate::config::VapiMode;
 use crate::store::Provenance;
 use crate::units::{CallId, DialedNumber};
 
@@ -19,6 +18,7 @@ use super::pass::{PASS_HEADER, pass};
 use super::prompt_words::{sentence, unknown, variables};
 use super::relay::{Merged, Ours, Relay, merge};
 use super::service::Vapi;
+use super::settings::VapiMode;
 use super::tool_plan::tools;
 use super::vapi_call::VapiCall;
 use super::view::CallView;
@@ -60,7 +60,7 @@ impl Vapi {
         let work = self
             .tasks
             .spawn(Provenance::carried(async move { vapi.find_out(&message).await }));
-        let found = match timeout(self.config.answer_budget, work).await {
+        let found = match timeout(self.settings.answer_budget, work).await {
             Ok(Ok(found)) => found,
             Ok(Err(fault)) => {
                 tracing::error!(%fault, "a ringing call was not looked into, which is a bug: {fault}");
@@ -78,19 +78,19 @@ impl Vapi {
                     vapi_call.state().told = Some(sentence.clone());
                 }
                 (
-                    self.config.assistant_for(known.number.as_ref()),
+                    self.settings.assistant_for(known.number.as_ref()),
                     known.variables.clone(),
                 )
             }
             None => {
                 let own = said
                     .as_ref()
-                    .and_then(|number| self.config.assistants.get(number));
-                let fallback = self.config.fallback.as_ref().or(own);
+                    .and_then(|number| self.settings.assistants.get(number));
+                let fallback = self.settings.fallback.as_ref().or(own);
                 (fallback.map(String::as_str), unknown(&marker))
             }
         };
-        let assistant = assistant.or(self.config.fallback.as_deref());
+        let assistant = assistant.or(self.settings.fallback.as_deref());
         let server = self.server_of(id.as_ref());
         Rung {
             assistant: assistant.map(str::to_owned),
@@ -107,22 +107,22 @@ impl Vapi {
                 tracing::error!(
                     "a call was refused: set vapi.assistant_id to the assistant that takes calls"
                 );
-                json!({ "error": self.config.refusal })
+                json!({ "error": self.settings.refusal })
             }
         }
     }
 
     /// The answer of the customer's backend with ours added.
     pub(super) fn merged(&self, relay: &Relay, theirs: Value, rung: &Rung) -> Option<Merged> {
-        let config = &self.config;
-        let equipped: Vec<&str> = [&config.assistant, &config.fallback]
+        let settings = &self.settings;
+        let equipped: Vec<&str> = [&settings.assistant, &settings.fallback]
             .into_iter()
             .flatten()
-            .chain(config.assistants.values())
+            .chain(settings.assistants.values())
             .map(String::as_str)
             .collect();
         let tools = match &rung.server {
-            Some(server) => tools(config, server),
+            Some(server) => tools(settings, server),
             None => Vec::new(),
         };
         let ours = Ours {
@@ -169,7 +169,7 @@ impl Vapi {
             self.fall_behind(&vapi_call, &number, &view);
             return None;
         }
-        if self.config.mode == VapiMode::Number {
+        if self.settings.mode == VapiMode::Number {
             self.follow(&vapi_call, &call_session, &number);
         }
         let identity = &call_session.verdict().identity;
@@ -188,7 +188,7 @@ impl Vapi {
         let (true, Some(api), Some(id)) = (lacking, &self.api, &view.id) else {
             return view.clone();
         };
-        match timeout(self.config.answer_budget / 2, self.asked(api, id)).await {
+        match timeout(self.settings.answer_budget / 2, self.asked(api, id)).await {
             Ok(Some(call)) => view.with(call),
             Ok(None) | Err(_) => view.clone(),
         }
@@ -198,7 +198,7 @@ impl Vapi {
     /// names the call's pass as a header.
     fn server_of(&self, call: Option<&CallId>) -> Option<Value> {
         let url = self.events_url.as_ref()?;
-        let mut server = server(&self.config, url, self.credential.as_deref());
+        let mut server = server(&self.settings, url, self.credential.as_deref());
         if let Some(call) = call {
             server["headers"] = json!({ PASS_HEADER: pass(&self.markers, call) });
         }
@@ -214,7 +214,7 @@ impl Vapi {
     ) -> Value {
         let mut overrides = json!({ "variableValues": variables });
         // In the other mode the assistants keep their own plans and server.
-        if self.config.mode == VapiMode::Assistant {
+        if self.settings.mode == VapiMode::Assistant {
             for (name, plan) in call_plans() {
                 overrides[name] = plan;
             }

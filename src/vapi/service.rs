@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::carriers::signature::same;
-use crate::config::{VapiAuth, VapiConfig};
 use crate::store::StoreError;
 use crate::switchboard::Switchboard;
 
@@ -23,6 +22,7 @@ use super::inventory::Inventory;
 use super::marker::Markers;
 use super::pass::{self, PASS_HEADER, Proof};
 use super::relay::Relay;
+use super::settings::{VapiAuth, VapiSettings};
 use super::tokens::{Issued, Tokens};
 use super::vapi_call::VapiCall;
 use super::vapi_calls::VapiCalls;
@@ -56,7 +56,7 @@ pub struct Overloaded;
 /// Vapi's side of the service.
 pub struct Vapi {
     pub(super) board: Arc<Switchboard>,
-    pub(super) config: VapiConfig,
+    pub(super) settings: VapiSettings,
     pub(super) events_url: Option<String>,
     /// Vapi's credential that signs the webhooks: the configured one, or the one that was applied.
     pub(super) credential: Option<String>,
@@ -79,12 +79,17 @@ pub struct Vapi {
 impl Vapi {
     /// The most bytes of a message.
     pub fn largest_event(&self) -> usize {
-        self.config.largest_event
+        self.settings.largest_event
     }
 
     /// The address Vapi calls, where it is known.
     pub fn events_url(&self) -> Option<&str> {
         self.events_url.as_deref()
+    }
+
+    /// Whether webhooks are taken at all.
+    pub fn takes_webhooks(&self) -> bool {
+        self.settings.takes_webhooks()
     }
 
     /// Checks that a request is Vapi's: by what is configured or, where Vapi sent nothing of that, by the pass of a
@@ -93,7 +98,7 @@ impl Vapi {
     /// # Errors
     /// [`NotVapi`].
     pub fn authenticate(&self, arrived: &Arrived<'_>) -> Result<Proof, NotVapi> {
-        match authenticate(&self.config.auth, &self.tokens, arrived) {
+        match authenticate(&self.settings.auth, &self.tokens, arrived) {
             Ok(()) => Ok(Proof::Configured),
             Err(NotVapi::Missing(header)) => {
                 let pass = (arrived.header)(PASS_HEADER).and_then(|text| pass::read(&self.markers, text));
@@ -105,7 +110,7 @@ impl Vapi {
 
     /// Takes over the token of a request that another node of this deployment issued, before the request is checked.
     pub async fn recognise(&self, authorization: Option<&str>) {
-        let VapiAuth::OAuth2 { .. } = &self.config.auth else {
+        let VapiAuth::OAuth2 { .. } = &self.settings.auth else {
             return;
         };
         let now = OffsetDateTime::now_utc();
@@ -133,7 +138,7 @@ impl Vapi {
             client_id: id,
             client_secret: secret,
             lifetime,
-        } = &self.config.auth
+        } = &self.settings.auth
         else {
             return None;
         };

@@ -6,8 +6,9 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::bytes::Encoding;
-use crate::config::ListenDefaults;
 use crate::units::Hertz;
+
+use super::settings::ListenDefaults;
 
 /// How far a byte rate may lie from a format's own: frames of up to 200 ms in 1.75 s are 11 %.
 const TOLERANCE: f64 = 0.12;

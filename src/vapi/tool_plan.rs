@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::config::{ToolMessage, VapiConfig};
+use super::settings::{ToolMessage, VapiSettings};
 
 /// Our tools, as Vapi takes them; each has its own server, which comes before the assistant's.
-pub fn tools(vapi: &VapiConfig, server: &Value) -> Vec<Value> {
+pub fn tools(vapi: &VapiSettings, server: &Value) -> Vec<Value> {
     let tool = |name: &str, description: &str, properties: Value, required: &[&str]| {
         let mut tool = json!({
             "type": "function",
@@ -76,17 +76,12 @@ fn extraction() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Sources};
+    use crate::vapi::settings::of_section;
 
     fn planned(message: Option<&str>) -> Vec<Value> {
-        let flags = message.map(|words| ("vapi.tool_message", words.to_owned()));
-        let sources = Sources {
-            flags: flags.into_iter().collect(),
-            ..Sources::default()
-        };
-        let config = Config::load(&sources).unwrap();
+        let text = message.map_or_else(String::new, |words| format!("tool_message = \"{words}\""));
         tools(
-            &config.vapi,
+            &of_section(&text).unwrap(),
             &json!({"url": "https://id.example.com/vapi/events"}),
         )
     }

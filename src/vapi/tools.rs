@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::config::VapiMode;
 use crate::evidence::spoken;
 use crate::store::{Provenance, Webhook};
 use crate::switchboard::{CallSession, PinAnswer, PinWay};
@@ -21,6 +20,7 @@ use super::message::{Message, News};
 use super::origin::note_addresses;
 use super::prompt_words::{is_named, plain, sentence, unknown, variables};
 use super::service::Vapi;
+use super::settings::VapiMode;
 use super::tool_call::{OUR_TOOLS, ToolCall};
 use super::vapi_call::VapiCall;
 use super::view::CallView;
@@ -112,7 +112,7 @@ impl Vapi {
         if call_session.is_in_the_dark() {
             return self.fall_behind(vapi_call, number, view);
         }
-        if self.config.mode == VapiMode::Number {
+        if self.settings.mode == VapiMode::Number {
             self.follow(vapi_call, call_session, number);
         }
         self.go_on(vapi_call, call_session, number);
@@ -202,7 +202,7 @@ impl Vapi {
                 _ = verdicts.wait_for(|verdict| decided(&verdict.identity)) => {}
             }
         };
-        let _ = timeout(self.config.tool_patience, wait).await;
+        let _ = timeout(self.settings.tool_patience, wait).await;
         let verdict = call_session.verdict();
         let said = sentence(&verdict.identity, &vapi_call.marker);
         if decided(&verdict.identity) || is_named(verdict.identity.speaker.status) {

@@ -10,13 +10,13 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Bytes;
 
-use crate::config::VapiMode;
 use crate::switchboard::{BoardError, CallStart, LiveCall, REFUSED, VoiceKnown};
 use crate::units::DialedNumber;
 
 use super::assistant_mute::AssistantMute;
 use super::listen::{ListenReader, Piece};
 use super::service::Vapi;
+use super::settings::VapiMode;
 use super::shape::Shape;
 use super::sides::Sides;
 use super::vapi_call::VapiCall;
@@ -64,8 +64,8 @@ pub(super) struct VapiStream {
 impl VapiStream {
     pub(super) fn new(vapi: Arc<Vapi>, vapi_call: Arc<VapiCall>, number: DialedNumber) -> Self {
         Self {
-            reader: ListenReader::new(vapi.config.listen_defaults.into()),
-            finds_sides: vapi.config.listen_defaults.finds_caller,
+            reader: ListenReader::new(vapi.settings.listen_defaults.into()),
+            finds_sides: vapi.settings.listen_defaults.finds_caller,
             vapi,
             vapi_call,
             number,
@@ -196,7 +196,7 @@ impl VapiStream {
     /// From when on nobody is heard in a stream of this shape, if nothing is told of who speaks: where no message of the
     /// assistant's comes here, from its beginning.
     fn deaf_from(&self, shape: Shape) -> Option<Duration> {
-        let patience = match self.vapi.config.mode {
+        let patience = match self.vapi.settings.mode {
             VapiMode::Number => Duration::ZERO,
             VapiMode::Assistant => UNTOLD,
         };
@@ -268,7 +268,7 @@ impl VapiStream {
             } else {
                 assistant_mute.ready(self.vapi_call.clock(), &state.assistant)
             };
-            if self.vapi.config.enrol_by_phone {
+            if self.vapi.settings.enrol_by_phone {
                 state.hold(*shape, &ready);
             }
             ready

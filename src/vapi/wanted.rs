@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::config::{Config, HmacAlgorithm, HmacPlan, VapiAuth, VapiConfig, VapiMode};
 use crate::units::DialedNumber;
 
 use super::marker::GUIDANCE;
+use super::settings::{HmacAlgorithm, HmacPlan, VapiAuth, VapiMode, VapiSettings};
 use super::tool_plan::tools;
 
 /// The path of the webhooks.
@@ -105,23 +105,22 @@ pub struct WantedNumber {
 /// # Errors
 /// [`NotReady`] when the configuration leaves too much open.
 pub fn plan(
-    config: &Config,
+    settings: &VapiSettings,
     numbers: &[DialedNumber],
     credential: Option<&str>,
     secrets: bool,
 ) -> Result<Plan, NotReady> {
-    let vapi = &config.vapi;
-    let public_url = config.public_url.as_deref().ok_or(NotReady::NoPublicUrl)?;
-    if matches!(vapi.auth, VapiAuth::Refuse) {
+    let public_url = settings.public_url.as_deref().ok_or(NotReady::NoPublicUrl)?;
+    if !settings.takes_webhooks() {
         return Err(NotReady::NoAuthentication);
     }
     let events_url = format!("{public_url}{EVENTS_PATH}");
-    let credential_id = vapi.credential.as_deref().or(credential);
-    let server = server(vapi, &events_url, credential_id);
-    let mut ids: Vec<Option<String>> = [&vapi.assistant, &vapi.fallback]
+    let credential_id = settings.credential.as_deref().or(credential);
+    let server = server(settings, &events_url, credential_id);
+    let mut ids: Vec<Option<String>> = [&settings.assistant, &settings.fallback]
         .into_iter()
         .flatten()
-        .chain(vapi.assistants.values())
+        .chain(settings.assistants.values())
         .cloned()
         .map(Some)
         .collect();
@@ -133,13 +132,14 @@ pub fn plan(
     // A number that names nobody who takes its calls has Vapi ask; squads stay as they are.
     let number_settings = json!({"assistantId": null, "server": server});
     Ok(Plan {
-        credential: credential_document(vapi, public_url, secrets).filter(|_| vapi.credential.is_none()),
-        tools: tools(vapi, &server),
+        credential: credential_document(settings, public_url, secrets)
+            .filter(|_| settings.credential.is_none()),
+        tools: tools(settings, &server),
         assistants: ids
             .into_iter()
             .map(|id| WantedAssistant {
                 id,
-                settings: match vapi.mode {
+                settings: match settings.mode {
                     VapiMode::Assistant => assistant(&server),
                     VapiMode::Number => json!({}),
                 },
@@ -158,7 +158,7 @@ pub fn plan(
 }
 
 /// The `server` object of assistants, tools and numbers.
-pub fn server(vapi: &VapiConfig, events_url: &str, credential: Option<&str>) -> Value {
+pub fn server(vapi: &VapiSettings, events_url: &str, credential: Option<&str>) -> Value {
     let longest = vapi.tool_patience.max(vapi.upstream.request_budget);
     let seconds = (longest.as_secs() + 5).clamp(20, LONGEST_TIMEOUT);
     let mut server = json!({
@@ -214,7 +214,7 @@ pub fn first_assistant(settings: &Value) -> Value {
 
 /// Vapi's credential (`CreateCustomCredentialDTO`) for the configured mode. What was the inline secret of a server until
 /// May 2025 is a bearer token with a header of its own.
-fn credential_document(vapi: &VapiConfig, public_url: &str, secrets: bool) -> Option<Value> {
+fn credential_document(vapi: &VapiSettings, public_url: &str, secrets: bool) -> Option<Value> {
     let plan = match &vapi.auth {
         VapiAuth::Refuse => return None,
         VapiAuth::Secret(secret) => json!({
@@ -283,27 +283,19 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Sources;
-
-    fn config(settings: &[(&'static str, &str)]) -> Config {
-        let flags = settings
-            .iter()
-            .map(|(key, value)| (*key, (*value).to_owned()))
-            .collect();
-        let sources = Sources {
-            flags,
-            ..Sources::default()
-        };
-        Config::load(&sources).unwrap()
-    }
+    use crate::vapi::settings::of_section;
 
     #[test]
     fn a_plan_needs_to_know_where_and_by_whom() {
+        let located = of_section("").unwrap();
+        let nowhere = VapiSettings {
+            public_url: None,
+            ..located.clone()
+        };
         assert_eq!(
-            plan(&config(&[]), &[], None, false).unwrap_err(),
+            plan(&nowhere, &[], None, false).unwrap_err(),
             NotReady::NoPublicUrl
         );
-        let located = config(&[("public_url", "https://id.example.com")]);
         assert_eq!(
             plan(&located, &[], None, false).unwrap_err(),
             NotReady::NoAuthentication
@@ -313,16 +305,14 @@ mod tests {
     #[test]
     fn no_patience_makes_a_timeout_that_vapi_refuses() {
         let timeout = |seconds: &str| {
-            let config = config(&[
-                ("vapi.tool_seconds", seconds),
-                ("vapi.upstream.request_seconds", seconds),
-            ]);
-            let server = server(&config.vapi, "https://id.example.com/vapi/events", None);
+            let text = format!("tool_seconds = {seconds}\nupstream.request_seconds = {seconds}");
+            let settings = of_section(&text).unwrap();
+            let server = server(&settings, "https://id.example.com/vapi/events", None);
             server["timeoutSeconds"].as_u64().unwrap()
         };
         assert_eq!((timeout("1"), timeout("100")), (20, 105));
         assert_eq!(timeout("290"), 295);
-        let mut longest = config(&[]).vapi;
+        let mut longest = of_section("").unwrap();
         longest.tool_patience = Duration::from_secs(600);
         assert_eq!(
             server(&longest, "https://h/vapi/events", None)["timeoutSeconds"],
@@ -333,16 +323,13 @@ mod tests {
     #[test]
     fn a_plan_for_a_person_shows_no_secret_and_one_for_vapi_does() {
         for mode in ["secret", "bearer", "hmac", "oauth2"] {
-            let config = config(&[
-                ("public_url", "https://id.example.com"),
-                ("vapi.auth", mode),
-                ("vapi.secret", "hunter2"),
-                ("vapi.assistants", "+12025550102=a-2"),
-                ("vapi.assistant_id", "a-1"),
-            ]);
+            let text = format!(
+                "auth = \"{mode}\"\nsecret = \"hunter2\"\nassistants = \"+12025550102=a-2\"\nassistant_id = \"a-1\""
+            );
+            let settings = of_section(&text).unwrap();
             let number: DialedNumber = "+12025550102".parse().unwrap();
             let shown = |secrets| {
-                let plan = plan(&config, std::slice::from_ref(&number), None, secrets).unwrap();
+                let plan = plan(&settings, std::slice::from_ref(&number), None, secrets).unwrap();
                 assert_eq!(plan.assistants.len(), 2);
                 serde_json::to_string(&plan).unwrap()
             };

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use voxline::config::DEFAULT_MODEL;
+use voxline::switchboard::DEFAULT_MODEL;
 
 const NUMBER: &str = "+12025550102";
 const OTHER_NUMBER: &str = "+12025550101";

@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
-use voxline::config::DEFAULT_MODEL;
+use voxline::switchboard::DEFAULT_MODEL;
 
 use crate::process::{Service, program};
 use crate::support::{Rng, link_models, project, read};

@@ -6,10 +6,11 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
-use voxline::config::{Config, DEFAULT_MODEL, Sources};
+use voxline::config::Config;
 use voxline::engine::{Analyst, Models};
 use voxline::onnx::Runtime;
-use voxline::switchboard::{Installed, installed};
+use voxline::settings::Sources;
+use voxline::switchboard::{DEFAULT_MODEL, Installed, installed};
 use voxline::units::Hertz;
 use voxline::voiceprint::{Card, ModelId};
 
@@ -143,7 +144,7 @@ pub fn config(flags: &[(&'static str, &str)]) -> Config {
 
 /// Where models and library are. Everything in one process must name the library by the same path.
 pub fn provisioned() -> Installed {
-    installed(&config(&[])).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
+    installed(&config(&[]).board).unwrap_or_else(|fault| panic!("run `make provision`: {fault}"))
 }
 
 /// The speaker model that a deployment uses unless told otherwise.

@@ -227,7 +227,7 @@ async fn open(folder: &TempDir, flags: &[(&'static str, &str)]) -> Arc<Switchboa
         ("inference.threads", "1"),
     ];
     all.extend_from_slice(flags);
-    let board = Switchboard::open(&config(&all)).await;
+    let board = Switchboard::open(&config(&all).board).await;
     Arc::new(board.unwrap_or_else(|fault| panic!("run `make provision`: {fault}")))
 }
 

@@ -118,8 +118,9 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::carriers::VonageScreening;
     use crate::carriers::signature::BasicLogin;
+    use crate::carriers::{CarrierSections, VonageScreening};
+    use crate::settings::SettingsReader;
     use crate::units::{CallId, DialedNumber, PhoneNumber};
 
     /// A document for a call whose id is `call`.
@@ -143,13 +144,11 @@ pub(super) mod tests {
         caller: Option<&str>,
         check: impl FnOnce(&Plan) -> T,
     ) -> T {
-        let mut settings = CarrierSettings {
-            vonage_screening: Some(VonageScreening {
-                prompt: "Who is <calling> & why?".to_owned(),
-                listen: Duration::from_secs(6),
-            }),
-            ..CarrierSettings::default()
-        };
+        let mut settings = CarrierSections::default().checked(&mut SettingsReader::default());
+        settings.vonage_screening = Some(VonageScreening {
+            prompt: "Who is <calling> & why?".to_owned(),
+            listen: Duration::from_secs(6),
+        });
         settings.proofs.public_url = Some("https://id.example.com".to_owned());
         settings.proofs.bandwidth = Some(BasicLogin::new("u", "p\"<&".into()));
         let call: CallId = call.parse().unwrap();

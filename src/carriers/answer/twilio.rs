@@ -73,7 +73,7 @@ mod tests {
 
     use super::super::tests::with_plan;
     use super::*;
-    use crate::config::PinPrompt;
+    use crate::carriers::PinPrompt;
 
     /// The document of a call to +12025550102 where callers of `numbers` are asked for a PIN.
     fn asked(carrier: Carrier, token: Option<&str>, numbers: &[&str]) -> String {

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use crate::config::ByteOrder;
+use crate::carriers::ByteOrder;
 
 /// How many samples other than silence are listened to before the order is said: a tenth of a second at 8 kHz.
 const NEEDED: usize = 800;

@@ -3,7 +3,7 @@
 use super::byte_order::Straightener;
 use super::{Sound, SoundName};
 use crate::bytes::{Encoding, G722};
-use crate::config::ByteOrder;
+use crate::carriers::ByteOrder;
 use crate::units::Hertz;
 
 /// Turns payloads, in the order in which they were sent, into audio of [`Transcoder::encoding`] at

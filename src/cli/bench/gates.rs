@@ -52,7 +52,7 @@ pub(super) async fn run(args: &GatesArgs, config: &Config, output: Output) -> an
         .or_else(|| args.list.parent().map(PathBuf::from))
         .unwrap_or_default();
     let Chosen { card, models } = chosen_model(args.model.as_deref(), config).await?;
-    let calibration = usable_calibration(&card, &config.policy)?.calibration;
+    let calibration = usable_calibration(&card, &config.board.policy)?.calibration;
     let condition = args.condition.clone().prepare()?;
     let mut analyst = Analyst::load(&Runtime::load(&models.library)?, &models)?;
     let paths: Vec<&str> = list
@@ -65,12 +65,12 @@ pub(super) async fn run(args: &GatesArgs, config: &Config, output: Output) -> an
     let mut gated = Gated::default();
     for (at, path) in paths.iter().enumerate() {
         let bytes = std::fs::read(folder.join(path)).with_context(|| (*path).to_owned())?;
-        let clip = load(bytes, None, &config.limits).with_context(|| (*path).to_owned())?;
+        let clip = load(bytes, None, &config.board.limits).with_context(|| (*path).to_owned())?;
         let samples = condition.apply(&clip.samples, at as u64)?;
         let mut listener = StreamSession::new(RATE, 1, None, &[])?;
         listener.push(&mut analyst, &samples)?;
         let look = listener.finish(&mut analyst)?;
-        let (issues, acceptable) = gate_alone(path, look, &calibration, config.enrolment_speech);
+        let (issues, acceptable) = gate_alone(path, look, &calibration, config.board.enrolment_speech);
         gated.recordings += 1;
         gated.refused += usize::from(!acceptable);
         for issue in issues {

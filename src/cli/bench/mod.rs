@@ -264,10 +264,10 @@ async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result
     let (enroll, tests) = conditions(&args, &protocol)?;
     let cache = args.cache.unwrap_or_else(|| config.data_dir.join("bench-cache"));
     let threads = threads(args.threads);
-    let kept = |calibration: &Calibration| config.policy.meeting_its_target(calibration);
+    let kept = |calibration: &Calibration| config.board.policy.meeting_its_target(calibration);
     let policy = Policy {
         minimum_speech: card.minimum_net_speech(),
-        ..calibration.as_ref().map_or(config.policy, kept)
+        ..calibration.as_ref().map_or(config.board.policy, kept)
     };
     let bench = Benchmark {
         models: &models,
@@ -282,7 +282,7 @@ async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result
         leakage: !args.no_leakage,
         words: args.words,
         handover: args.handover.unwrap_or(0),
-        limits: config.limits,
+        limits: config.board.limits,
         cache: (!args.no_cache).then_some(cache),
     };
     saving::check(&args.out)?;

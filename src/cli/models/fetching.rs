@@ -103,7 +103,7 @@ pub(super) async fn add(
 
 /// A model is installed only after it has run, so ONNX Runtime comes first.
 fn ready(config: &Config) -> anyhow::Result<(Installed, Runtime)> {
-    let found = installed(config)?;
+    let found = installed(&config.board)?;
     let runtime = Runtime::load(&found.library)?;
     Ok((found, runtime))
 }

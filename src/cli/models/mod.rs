@@ -70,7 +70,7 @@ pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output)
         }
         ModelsCommand::Recommend => recommending::recommend(config, output),
         ModelsCommand::List => {
-            let (models, faults) = list(&models_dir(config)?, &active_model(config).await)?;
+            let (models, faults) = list(&models_dir(&config.board)?, &active_model(config).await)?;
             output.result(&models, || match models.as_slice() {
                 [] => "no models; `make provision` in the project fetches them".to_owned(),
                 models => models.iter().map(line).collect::<Vec<_>>().join("\n"),
@@ -81,7 +81,7 @@ pub(super) async fn run(command: ModelsCommand, config: &Config, output: Output)
             Ok(faults.is_empty())
         }
         ModelsCommand::Check { id } => {
-            let found = installed(config)?;
+            let found = installed(&config.board)?;
             let active = active_model(config).await;
             let id = id.map_or_else(|| active.clone(), ModelId::new);
             let card = found.card(&id)?;

@@ -13,11 +13,11 @@ use super::listing::cards;
 pub(super) fn recommend(config: &Config, output: Output) -> anyhow::Result<bool> {
     let catalogue = Catalogue::embedded()?;
     // Without models or runtime, what could be pulled is still worth knowing.
-    let installed = match models_dir(config) {
+    let installed = match models_dir(&config.board) {
         Ok(folder) => cards(&folder)?.0,
         Err(_) => Vec::new(),
     };
-    let runtime = library(config)
+    let runtime = library(&config.board)
         .ok()
         .and_then(|library| Runtime::load(&library).ok());
     let spinner = Output::spinner("measuring the installed models");

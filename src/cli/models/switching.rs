@@ -23,7 +23,7 @@ pub(super) async fn switch(
         bar.set_position(done as u64);
     };
     let to = ModelId::new(id);
-    let report = switch_model(config, store, &to, leave_behind, &mut tell).await;
+    let report = switch_model(&config.board, store, &to, leave_behind, &mut tell).await;
     bar.finish_and_clear();
     let report = report?;
     output.result(&report, || text(&report, output))?;

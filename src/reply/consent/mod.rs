@@ -1,9 +1,9 @@
-//! How users are asked for their voice in a browser: who asks, and in which words, in each language.
+//! The words in which users are asked for their voice in a browser, in each language.
 
 mod words;
-mod settings;
+mod texts;
 
-pub use settings::{SignupFault, SignupSettings};
+pub use texts::{ConsentTexts, SignupFault};
 
-pub(super) use settings::ConsentText;
+pub(super) use texts::ConsentText;
 pub(super) use words::{ClosedWords, PageWords, Words, fill, path};

@@ -122,7 +122,7 @@ pub(super) async fn end(State(app): State<Arc<AppState>>, parts: Parts) -> Resul
 /// Refuses to log in a browser that came by http where only the cookie of https counts: the session would be over with the
 /// next request.
 fn refuse_plain_login(headers: &HeaderMap, app: &AppState) -> Result<(), Problem> {
-    let address = &app.signup.address;
+    let address = &app.settings.address;
     if is_secure(headers, app) || !address.starts_with("https://") {
         return Ok(());
     }
@@ -134,5 +134,5 @@ fn refuse_plain_login(headers: &HeaderMap, app: &AppState) -> Result<(), Problem
 /// Whether the browser came by https: it says so itself; where it does not, the configured address does.
 fn is_secure(headers: &HeaderMap, app: &AppState) -> bool {
     let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
-    origin.unwrap_or(&app.signup.address).starts_with("https://")
+    origin.unwrap_or(&app.settings.address).starts_with("https://")
 }

@@ -69,12 +69,9 @@ impl Guest {
         }
         let number = view.number(&invite.number).await.map_err(of_board)?;
         Provenance::recognise(Actor::Link(invite.id));
-        let own = app.signup.organisation.clone();
         Ok(Self {
             name: user.name,
-            organisation: own
-                .or(number.name)
-                .unwrap_or_else(|| invite.number.as_e164().to_owned()),
+            organisation: app.settings.signup.organisation_on(&number).to_owned(),
             invite,
             access,
         })
@@ -82,7 +79,7 @@ impl Guest {
 
     /// The consent this guest is asked for.
     pub fn consent(&self, app: &AppState, language: Language) -> ConsentText {
-        app.signup
+        app.consent
             .consent(language, &self.organisation, self.invite.number.as_e164())
     }
 

@@ -91,7 +91,7 @@ pub(super) async fn show(
 }
 
 fn open(app: &AppState, guest: &Guest, wanted: Language) -> Response {
-    let languages = app.signup.languages();
+    let languages = app.consent.languages();
     let first = languages.first().copied().unwrap_or_default();
     let language = if languages.contains(&wanted) {
         wanted
@@ -124,13 +124,13 @@ fn open(app: &AppState, guest: &Guest, wanted: Language) -> Response {
         consent_version: fill(&words.page.consent_version, &[("version", &consent.version)]),
         consent_sha256: consent.sha256(),
         consent: consent.paragraphs,
-        may_keep: app.signup.may_keep,
-        by_telephone: app.signup.by_telephone,
+        may_keep: app.settings.signup.may_keep,
+        by_telephone: app.settings.signup.by_telephone,
         sentences: words.sentences.first().map_or(&[], Vec::as_slice),
         done_heading: fill(&words.page.done_heading, &known),
         done_call: fill(&words.page.done_call, &known),
         done_erase: fill(&words.page.done_erase, &known),
-        embed_from: app.signup.embed_from.join(" "),
+        embed_from: app.settings.signup.embed_from.join(" "),
         assets,
     };
     answer(app, StatusCode::OK, &page)
@@ -159,8 +159,8 @@ fn answer(app: &AppState, status: StatusCode, page: &impl Template) -> Response 
         Ok(html) => web::page(
             status,
             html,
-            &app.signup.embed_from,
-            app.signup.sockets.as_deref(),
+            &app.settings.signup.embed_from,
+            app.settings.sockets().as_deref(),
         ),
         Err(fault) => Problem::internal(format!("a page was not made: {fault}")).into_response(),
     }

@@ -29,7 +29,7 @@ pub(super) async fn send(
     let mut form = form.read(&app, PARTS, &room).await?;
     let language = language(&form.needed("language")?)?;
     let consent = guest.agreed(&app, language, &form.needed("consent_sha256")?)?;
-    let keep_audio = app.signup.may_keep && form.yes_or_no("keep_audio")?.unwrap_or(false);
+    let keep_audio = app.settings.signup.may_keep && form.yes_or_no("keep_audio")?.unwrap_or(false);
     let agreement = Agreement {
         text: consent.agreed(keep_audio),
         keep_audio,

@@ -16,7 +16,7 @@ use time::{Duration as Span, OffsetDateTime};
 use webpki::{EndEntityCert, KeyUsage};
 use zeroize::Zeroizing;
 
-use crate::config::TlsConfig;
+use crate::reply::settings::TlsFiles;
 use crate::store::is_for_others;
 
 /// The most bytes that are read of a file: chains have some thousands.
@@ -98,7 +98,7 @@ impl Certificate {
     ///
     /// # Errors
     /// [`CertificateFault`]; never with a byte of the key.
-    pub fn read(files: &TlsConfig) -> Result<Self, CertificateFault> {
+    pub fn read(files: &TlsFiles) -> Result<Self, CertificateFault> {
         let chain = bytes_of("certificate", &files.certificate)?;
         let key = bytes_of("key", &files.key)?;
         let digest = Sha256::new()
@@ -132,7 +132,7 @@ impl Certificate {
     /// Refuses one whose time is over at `now`.
     pub(super) fn refuse_ended(
         self,
-        files: &TlsConfig,
+        files: &TlsFiles,
         now: OffsetDateTime,
     ) -> Result<Self, CertificateFault> {
         if now < self.ends {
@@ -187,7 +187,7 @@ fn no_certificate(path: &Path, why: &str) -> CertificateFault {
 }
 
 fn config(
-    files: &TlsConfig,
+    files: &TlsFiles,
     chain: Vec<CertificateDer<'static>>,
     key: &[u8],
 ) -> Result<ServerConfig, CertificateFault> {
@@ -253,12 +253,12 @@ mod tests {
     }
 
     /// Files of a certificate for `localhost` that is good for so many days of 2026.
-    fn files_in(folder: &Path, days: i64) -> TlsConfig {
+    fn files_in(folder: &Path, days: i64) -> TlsFiles {
         let key = KeyPair::generate().unwrap();
         let mut asked = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         asked.not_before = begin();
         asked.not_after = begin() + Span::days(days);
-        let files = TlsConfig {
+        let files = TlsFiles {
             certificate: folder.join("c.pem"),
             key: folder.join("k.pem"),
         };
@@ -272,7 +272,7 @@ mod tests {
         std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    fn fault(files: &TlsConfig) -> String {
+    fn fault(files: &TlsFiles) -> String {
         Certificate::read(files).err().unwrap().to_string()
     }
 
@@ -322,7 +322,7 @@ mod tests {
     fn a_fault_names_the_file_and_never_shows_the_key() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let files = files_in(folder.path(), 365);
-        let apart = TlsConfig {
+        let apart = TlsFiles {
             key: files_in(other.path(), 365).key,
             ..files.clone()
         };

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::config::TlsConfig;
+use crate::reply::settings::TlsFiles;
 
 use super::super::connection::Connection;
 use super::super::telemetry::{self, HandshakeEnd};
@@ -29,7 +29,7 @@ const HANDSHAKE_RECORD: u8 = 0x16;
 
 /// TLS on a listener.
 pub struct TlsDoor {
-    files: TlsConfig,
+    files: TlsFiles,
     serving: RwLock<Arc<Certificate>>,
     asked: Notify,
     handshakes: Handshakes,
@@ -63,7 +63,7 @@ impl TlsDoor {
     ///
     /// # Errors
     /// [`CertificateFault`].
-    pub fn open(files: &TlsConfig) -> Result<Self, CertificateFault> {
+    pub fn open(files: &TlsFiles) -> Result<Self, CertificateFault> {
         let serving = Certificate::read(files)?;
         Ok(Self {
             files: files.clone(),

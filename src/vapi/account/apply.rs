@@ -5,9 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{Config, VapiAuth, VapiMode};
+use crate::carriers::CarrierSettings;
 use crate::units::DialedNumber;
 use crate::vapi::api::Api;
+use crate::vapi::settings::{VapiAuth, VapiMode, VapiSettings};
 use crate::vapi::wanted::{Plan, first_assistant, plan};
 
 use super::journal::Journal;
@@ -26,14 +27,14 @@ const KEYPAD_OF_OWNER: &[&str] = &["timeoutSeconds", "delimiters"];
 /// # Errors
 /// [`AccountFault`]; what was done until then stays, is noted, and is found again.
 pub async fn apply(
-    config: &Config,
+    settings: &VapiSettings,
     api: &Api,
     numbers: &[DialedNumber],
     take_over: bool,
 ) -> Result<Vec<Step>, AccountFault> {
-    let wanted = plan(config, numbers, None, false)?;
-    let journal = Journal::open(&config.data_dir, &config.vapi.api_url)?;
-    let mut walk = Walk::begin(config, api, numbers, &wanted, journal, true).await?;
+    let wanted = plan(settings, numbers, None, false)?;
+    let journal = Journal::open(&settings.data_dir, &settings.api_url)?;
+    let mut walk = Walk::begin(settings, api, numbers, &wanted, journal, true).await?;
     let obstacles = walk.obstacles(&wanted);
     let standing: Vec<Step> = obstacles
         .into_iter()
@@ -47,19 +48,25 @@ pub async fn apply(
     Ok(walk.steps)
 }
 
-/// Says how far Vapi's side is from what is wanted, and who gets which messages; nothing is written.
+/// Says how far Vapi's side is from what is wanted and from what `carriers` are told of it, and who gets which messages;
+/// nothing is written.
 ///
 /// # Errors
 /// [`AccountFault`].
-pub async fn check(config: &Config, api: &Api, numbers: &[DialedNumber]) -> Result<Vec<Step>, AccountFault> {
-    let wanted = plan(config, numbers, None, false)?;
-    let journal = Journal::read(&config.data_dir, &config.vapi.api_url)?;
-    let mut walk = Walk::begin(config, api, numbers, &wanted, journal, false).await?;
+pub async fn check(
+    settings: &VapiSettings,
+    carriers: &CarrierSettings,
+    api: &Api,
+    numbers: &[DialedNumber],
+) -> Result<Vec<Step>, AccountFault> {
+    let wanted = plan(settings, numbers, None, false)?;
+    let journal = Journal::read(&settings.data_dir, &settings.api_url)?;
+    let mut walk = Walk::begin(settings, api, numbers, &wanted, journal, false).await?;
     let obstacles = walk.obstacles(&wanted);
     walk.all().await?;
     walk.first_hand();
-    walk.ways_in();
-    walk.region();
+    walk.ways_in(carriers);
+    walk.region(carriers);
     // What stands in the way is said once, by its own words.
     let obstacles: Vec<Step> = obstacles.into_iter().map(|obstacle| obstacle.step).collect();
     let said = |step: &Step| {
@@ -74,9 +81,9 @@ pub async fn check(config: &Config, api: &Api, numbers: &[DialedNumber]) -> Resu
 impl Walk<'_> {
     /// Everything in its order: numbers last, so that no call comes here before the rest is ready for it.
     async fn all(&mut self) -> Result<(), AccountFault> {
-        let wanted = plan(self.config, &[], None, true)?;
+        let wanted = plan(self.settings, &[], None, true)?;
         let credential = self.credential(wanted.credential.as_ref()).await?;
-        let plan = plan(self.config, self.numbers, credential.as_deref(), true)?;
+        let plan = plan(self.settings, self.numbers, credential.as_deref(), true)?;
         let tools = self.tools(&plan).await?;
         self.assistants(&plan, &tools).await?;
         self.phone_numbers(&plan).await?;
@@ -125,7 +132,7 @@ impl Walk<'_> {
 
     /// In the mode of numbers an assistant's server is not ours to set.
     fn left_to_its_owner(&mut self, what: &str, found: &Value) {
-        let (VapiMode::Number, Some(url)) = (self.config.vapi.mode, url_of(found)) else {
+        let (VapiMode::Number, Some(url)) = (self.settings.mode, url_of(found)) else {
             return;
         };
         let what = format!("server of {what}");
@@ -205,7 +212,7 @@ impl Walk<'_> {
         }
         for wanted in &plan.numbers {
             let what = format!("number {}", wanted.number.as_e164());
-            let sip = &self.config.vapi.sip_numbers;
+            let sip = &self.settings.sip_numbers;
             let known: Vec<Value> = self.account.of_number(&wanted.number, sip).cloned().collect();
             if known.is_empty() {
                 let remedy = "Vapi does not have it: import it there, or remove it here; where it is a SIP address \
@@ -237,8 +244,8 @@ impl Walk<'_> {
 
     /// What only this side can put right.
     fn own_side(&mut self) {
-        let vapi = &self.config.vapi;
-        let public = self.config.public_url.as_deref().unwrap_or_default();
+        let settings = self.settings;
+        let public = settings.public_url.as_deref().unwrap_or_default();
         let mut advise = |fine: bool, what: &str, remedy: &str| {
             self.steps.push(if fine {
                 Step::new(what, State::Ok)
@@ -252,12 +259,12 @@ impl Walk<'_> {
             "Vapi's webhooks carry telephone numbers: put TLS in front and give an https:// address",
         );
         advise(
-            vapi.public_key.is_some(),
+            settings.public_key.is_some(),
             "vapi.public_key",
             "set it to Vapi's public key: the listen and control addresses ask for it once they are protected",
         );
         advise(
-            !matches!(vapi.auth, VapiAuth::Secret(_)),
+            !matches!(settings.auth, VapiAuth::Secret(_)),
             "vapi.auth",
             "the shared secret travels with every webhook: hmac signs them instead",
         );

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::carriers::{Carrier, CarrierSettings};
-use crate::config::{Config, VapiMode, VapiRegion};
+use crate::carriers::{Carrier, CarrierSettings, VapiRegion};
 use crate::vapi::inventory::{dialed_of, is_same_address};
+use crate::vapi::settings::VapiMode;
 
 use super::id;
 use super::owner::{shown_url, url_of};
@@ -21,10 +21,10 @@ impl Walk<'_> {
                 continue;
             }
             let own = url_of(&number);
-            let takes = dialed_of(&number, &self.config.vapi.sip_numbers);
+            let takes = dialed_of(&number, &self.settings.sip_numbers);
             let mut reached = self.account.reached_by(&number);
             if reached.is_empty() {
-                reached.extend(self.config.vapi.assistant_for(takes.as_ref()));
+                reached.extend(self.settings.assistant_for(takes.as_ref()));
             }
             let known = reached.into_iter().filter_map(|id| self.account.assistant(id));
             let elsewhere: Vec<String> = known
@@ -35,7 +35,7 @@ impl Walk<'_> {
                 Step::new(what, State::Ok)
             } else {
                 // Squads are left as they are, and so are their assistants.
-                let theirs = self.config.vapi.mode == VapiMode::Number || kept_route(&number).is_some();
+                let theirs = self.settings.mode == VapiMode::Number || kept_route(&number).is_some();
                 let state = if theirs { State::Kept } else { State::Differs };
                 let remedy = elsewhere.join("; ");
                 Step::new(what, state).with_id(id(&number)).with_remedy(remedy)
@@ -60,15 +60,15 @@ impl Walk<'_> {
     }
 
     /// How calls reach each number over SIP, and whether the carriers are told so.
-    pub(super) fn ways_in(&mut self) {
-        let forward_to = &self.config.carriers.forward_to;
+    pub(super) fn ways_in(&mut self, carriers: &CarrierSettings) {
+        let are_used = Carrier::ALL
+            .into_iter()
+            .any(|carrier| carriers.proofs.knows(carrier));
         for (what, number) in self.known_numbers() {
-            let address = sip_address(&number, self.config.vapi.region);
-            let dialed = dialed_of(&number, &self.config.vapi.sip_numbers);
-            let given = dialed.filter(|_| has_carriers(self.config)).map(|dialed| {
-                let own = self.config.vapi.sip_numbers.get(&dialed).cloned();
-                own.unwrap_or_else(|| forward_to.replace("{number}", dialed.as_e164()))
-            });
+            let address = sip_address(&number, self.settings.region);
+            let dialed = dialed_of(&number, &self.settings.sip_numbers);
+            let given = dialed.filter(|_| are_used);
+            let given = given.map(|dialed| carriers.forward.address(&dialed));
             // A switch of one's own that calls are handed on to may know the way from there.
             let given = given.filter(|address| VapiRegion::of_address(address).is_some());
             let step = match (address, given) {
@@ -113,8 +113,8 @@ impl Walk<'_> {
     }
 
     /// Whether API, SIP addresses and what carriers are told are of one region: an account is known in its own alone.
-    pub(super) fn region(&mut self) {
-        let region = self.config.vapi.region;
+    pub(super) fn region(&mut self, carriers: &CarrierSettings) {
+        let region = self.settings.region;
         let named = match region {
             VapiRegion::Us => "us",
             VapiRegion::Eu => "eu",
@@ -124,10 +124,7 @@ impl Walk<'_> {
             .numbers
             .iter()
             .filter_map(|number| text(number, "sipUri"));
-        let ours = [
-            self.config.vapi.api_url.as_str(),
-            self.config.carriers.forward_to.as_str(),
-        ];
+        let ours = [self.settings.api_url.as_str(), carriers.forward.address.as_str()];
         let elsewhere: Vec<&str> = ours
             .into_iter()
             .chain(addresses)
@@ -146,7 +143,7 @@ impl Walk<'_> {
 
     /// Our numbers as Vapi has them, with what they are called.
     fn known_numbers(&self) -> Vec<(String, Value)> {
-        let of = |number| self.account.of_number(number, &self.config.vapi.sip_numbers);
+        let of = |number| self.account.of_number(number, &self.settings.sip_numbers);
         let named = self.numbers.iter().flat_map(|number| {
             let what = format!("number {}", number.as_e164());
             of(number).map(move |entry| (what.clone(), entry.clone()))
@@ -164,9 +161,4 @@ fn sip_address(number: &Value, region: VapiRegion) -> Option<String> {
     let (trunk, written) = (text(number, "credentialId")?, text(number, "number")?);
     let own = number["provider"] == "byo-phone-number";
     own.then(|| format!("sip:{written}@{trunk}.{}", region.sip_host()))
-}
-
-fn has_carriers(config: &Config) -> bool {
-    let proofs = CarrierSettings::from(config).proofs;
-    Carrier::ALL.into_iter().any(|carrier| proofs.knows(carrier))
 }

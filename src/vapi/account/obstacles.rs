@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::config::VapiMode;
+use crate::vapi::settings::VapiMode;
 use crate::vapi::wanted::Plan;
 
 use super::id;
@@ -28,7 +28,7 @@ impl Walk<'_> {
                 self.server_of(&tool_name(wanted), tool, &mut found);
             }
         }
-        if self.config.vapi.mode == VapiMode::Assistant {
+        if self.settings.mode == VapiMode::Assistant {
             for id in plan.assistants.iter().filter_map(|wanted| wanted.id.as_deref()) {
                 if let Some(assistant) = self.account.assistant(id) {
                     self.server_of(&format!("assistant {id}"), assistant, &mut found);
@@ -37,12 +37,9 @@ impl Walk<'_> {
         }
         for wanted in &plan.numbers {
             let what = format!("number {}", wanted.number.as_e164());
-            for number in self
-                .account
-                .of_number(&wanted.number, &self.config.vapi.sip_numbers)
-            {
+            for number in self.account.of_number(&wanted.number, &self.settings.sip_numbers) {
                 self.server_of(&what, number, &mut found);
-                let takes = self.config.vapi.assistant_for(Some(&wanted.number));
+                let takes = self.settings.assistant_for(Some(&wanted.number));
                 found.extend(other_assistant(&what, number, takes));
             }
         }

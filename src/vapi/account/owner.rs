@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use reqwest::Url;
 use serde_json::{Map, Value, json};
 
-use crate::config::{VapiAuth, VapiConfig};
+use crate::vapi::settings::{VapiAuth, VapiSettings};
 use crate::vapi::wanted::SECRET_HEADER;
 
 use super::journal::Journal;
@@ -21,7 +21,7 @@ pub struct Owners {
 
 impl Owners {
     /// Ours are the address of the webhooks and those that were written before, as under another `public_url`.
-    pub fn new(events_url: &str, journal: &Journal, vapi: &VapiConfig) -> Self {
+    pub fn new(events_url: &str, journal: &Journal, vapi: &VapiSettings) -> Self {
         let written = journal.entries().iter().filter_map(|entry| {
             let server = entry.after.get("server")?;
             Some(server.get("url")?.as_str()?.to_owned())

@@ -160,7 +160,7 @@ impl Walk<'_> {
 
     /// A credential that was made by hand is there, or not.
     fn named_credential(&mut self) {
-        let Some(named) = &self.config.vapi.credential else {
+        let Some(named) = &self.settings.credential else {
             return;
         };
         let step = match self.account.credential(named) {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::config::Config;
 use crate::units::DialedNumber;
 use crate::vapi::api::Api;
+use crate::vapi::settings::VapiSettings;
 use crate::vapi::wanted::Plan;
 
 use super::journal::Journal;
@@ -15,7 +15,7 @@ use super::{AccountFault, id};
 
 /// The way over Vapi's side.
 pub(super) struct Walk<'a> {
-    pub(super) config: &'a Config,
+    pub(super) settings: &'a VapiSettings,
     pub(super) api: &'a Api,
     pub(super) numbers: &'a [DialedNumber],
     pub(super) account: Account,
@@ -28,7 +28,7 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// Reads what is there.
     pub(super) async fn begin(
-        config: &'a Config,
+        settings: &'a VapiSettings,
         api: &'a Api,
         numbers: &'a [DialedNumber],
         wanted: &Plan,
@@ -36,9 +36,9 @@ impl<'a> Walk<'a> {
         write: bool,
     ) -> Result<Self, AccountFault> {
         Ok(Self {
-            owners: Owners::new(&wanted.events_url, &journal, &config.vapi),
+            owners: Owners::new(&wanted.events_url, &journal, settings),
             account: Account::read(api).await?,
-            config,
+            settings,
             api,
             numbers,
             journal,

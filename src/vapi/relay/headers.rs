@@ -5,10 +5,10 @@ use reqwest::Url;
 use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 
-use crate::config::{HmacPlan, UpstreamHeader, VapiAuth};
-
 use super::super::authentic::signature;
 use super::super::pass::PASS_HEADER;
+
+use crate::vapi::settings::{HmacPlan, UpstreamHeader, VapiAuth};
 
 /// By this a backend knows a message that comes again.
 pub const DELIVERY_HEADER: &str = "x-voxline-delivery";
@@ -177,20 +177,13 @@ mod tests {
     use super::super::super::authentic::{Arrived, authenticate};
     use super::super::super::tokens::Tokens;
     use super::*;
-    use crate::config::{Config, Sources};
+    use crate::vapi::settings::{VapiSettings, of_section};
 
-    fn config(settings: &[(&'static str, &str)]) -> Config {
-        let flags = settings.iter().map(|(key, value)| (*key, (*value).to_owned()));
-        let sources = Sources {
-            flags: flags.collect(),
-            ..Sources::default()
-        };
-        Config::load(&sources).unwrap()
-    }
+    const HMAC: &str = "auth = \"hmac\"\nsecret = \"k\"";
 
-    fn rules(config: &Config) -> HeaderRules {
-        let upstream = &config.vapi.upstream;
-        HeaderRules::new(&config.vapi.auth, &upstream.headers, upstream.signing.as_ref())
+    fn rules(settings: &VapiSettings) -> HeaderRules {
+        let upstream = &settings.upstream;
+        HeaderRules::new(&settings.auth, &upstream.headers, upstream.signing.as_ref())
     }
 
     fn came() -> Headers {
@@ -209,8 +202,8 @@ mod tests {
             .to_vec()
     }
 
-    fn sent(config: &Config, changed: bool) -> Headers {
-        let rules = rules(config);
+    fn sent(settings: &VapiSettings, changed: bool) -> Headers {
+        let rules = rules(settings);
         let outgoing = Outgoing {
             url: &Url::parse("https://a.example/v").unwrap(),
             body: b"the body",
@@ -227,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_came_goes_on_without_what_concerns_the_connection() {
-        let headers = sent(&config(&[("vapi.auth", "hmac"), ("vapi.secret", "k")]), false);
+        let headers = sent(&of_section(HMAC).unwrap(), false);
         for (name, held) in [
             ("x-vapi-secret", Some("theirs")),
             ("x-signature", Some("as-it-came")),
@@ -244,23 +237,18 @@ mod tests {
 
     #[test]
     fn our_own_secret_is_not_kept_and_goes_on_all_the_same() {
-        let config = config(&[("vapi.auth", "secret"), ("vapi.secret", "theirs")]);
-        assert_eq!(value(&rules(&config).to_keep(&came()), "x-vapi-secret"), None);
-        assert_eq!(value(&sent(&config, false), "x-vapi-secret"), Some("theirs"));
+        let settings = of_section("auth = \"secret\"\nsecret = \"theirs\"").unwrap();
+        assert_eq!(value(&rules(&settings).to_keep(&came()), "x-vapi-secret"), None);
+        assert_eq!(value(&sent(&settings, false), "x-vapi-secret"), Some("theirs"));
     }
 
     #[test]
     fn what_was_changed_or_has_its_own_key_is_signed_verifiably() {
-        let shared = [("vapi.auth", "hmac"), ("vapi.secret", "k")];
-        let own = [
-            ("vapi.auth", "hmac"),
-            ("vapi.secret", "k"),
-            ("vapi.upstream.hmac_secret", "theirs"),
-        ];
-        for (settings, changed, key) in [(&shared[..], true, "k"), (&own[..], false, "theirs")] {
-            let config = config(settings);
-            let headers = sent(&config, changed);
-            let VapiAuth::Hmac(plan) = &config.vapi.auth else {
+        let own = format!("{HMAC}\nupstream.hmac_secret = \"theirs\"");
+        for (text, changed, key) in [(HMAC, true, "k"), (&own, false, "theirs")] {
+            let settings = of_section(text).unwrap();
+            let headers = sent(&settings, changed);
+            let VapiAuth::Hmac(plan) = &settings.auth else {
                 panic!("hmac was configured");
             };
             let plan = HmacPlan {
@@ -280,11 +268,11 @@ mod tests {
 
     #[test]
     fn what_came_without_a_signature_is_signed_and_the_calls_pass_stays_here() {
-        let config = config(&[("vapi.auth", "hmac"), ("vapi.secret", "k")]);
+        let settings = of_section(HMAC).unwrap();
         let came: Headers = [("content-type", "application/json"), (PASS_HEADER, "c-1.00")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec();
-        let rules = rules(&config);
+        let rules = rules(&settings);
         let outgoing = Outgoing {
             url: &Url::parse("https://a.example/v").unwrap(),
             body: b"the body",
@@ -299,17 +287,14 @@ mod tests {
             url: None,
             now: OffsetDateTime::now_utc(),
         };
-        let known = authenticate(&config.vapi.auth, &Tokens::default(), &arrived);
+        let known = authenticate(&settings.auth, &Tokens::default(), &arrived);
         assert_eq!(known, Ok(()));
     }
 
     #[test]
     fn an_added_header_is_for_all_backends_or_for_its_host_alone() {
-        let config = config(&[(
-            "vapi.upstream.headers",
-            "x-all=1, a.example x-a=2, b.example x-b=3, x-vapi-secret=ours",
-        )]);
-        let headers = sent(&config, false);
+        let text = "upstream.headers = \"x-all=1, a.example x-a=2, b.example x-b=3, x-vapi-secret=ours\"";
+        let headers = sent(&of_section(text).unwrap(), false);
         let held = ["x-all", "x-a", "x-b", "x-vapi-secret"].map(|name| value(&headers, name));
         assert_eq!(held, [Some("1"), Some("2"), None, Some("ours")]);
     }

@@ -27,9 +27,9 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::config::{UpstreamConfig, VapiConfig};
 use crate::outward::{Unfetched, steady_client};
 use crate::store::{NewRelay, RelayBounds, Store};
+use crate::vapi::settings::VapiSettings;
 
 use super::message::{Message, News};
 
@@ -140,11 +140,11 @@ impl Relay {
     /// Opens the relay; `None` when there is no backend. What waits for backends that are none any more is removed.
     pub(super) async fn open(
         store: &Store,
-        config: &VapiConfig,
+        settings: &VapiSettings,
         saved: &Saved,
     ) -> Result<Option<Self>, Unfetched> {
-        let settings: &UpstreamConfig = &config.upstream;
-        let upstreams = Upstreams::new(settings, saved);
+        let upstream = &settings.upstream;
+        let upstreams = Upstreams::new(upstream, saved);
         let addresses = upstreams.all().iter().map(|one| one.url().to_string());
         match store.drop_other_relays(&addresses.collect::<Vec<_>>()).await {
             Ok(0) => {}
@@ -159,26 +159,26 @@ impl Relay {
         if upstreams.all().is_empty() {
             return Ok(None);
         }
-        if config.assistant.is_none() && config.fallback.is_none() {
+        if settings.assistant.is_none() && settings.fallback.is_none() {
             tracing::warn!(
                 "a backend is configured and no vapi.fallback_assistant_id: calls are refused while the backend fails"
             );
         }
-        let http = steady_client(settings.ring_budget.max(settings.request_budget) + Duration::from_secs(1))?;
-        let rules = HeaderRules::new(&config.auth, &settings.headers, settings.signing.as_ref());
+        let http = steady_client(upstream.ring_budget.max(upstream.request_budget) + Duration::from_secs(1))?;
+        let rules = HeaderRules::new(&settings.auth, &upstream.headers, upstream.signing.as_ref());
         let rules = Arc::new(rules);
         let bounds = RelayBounds {
-            messages: settings.queue_messages,
-            bytes: settings.queue_bytes,
-            keep: settings.keep,
+            messages: upstream.queue_messages,
+            bytes: upstream.queue_bytes,
+            keep: upstream.keep,
         };
         Ok(Some(Self {
             outbox: Outbox::open(store, &http, &rules, bounds, upstreams.all()),
             upstreams,
             http,
             rules,
-            ring_budget: settings.ring_budget,
-            request_budget: settings.request_budget,
+            ring_budget: upstream.ring_budget,
+            request_budget: upstream.request_budget,
         }))
     }
 

@@ -1,13 +1,12 @@
 //! The servers that stood on Vapi's side before Voxline's did, as `voxline vapi apply` noted them.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
 
 use reqwest::Url;
 use serde_json::{Map, Value};
 
-use crate::config::UpstreamConfig;
 use crate::units::DialedNumber;
+use crate::vapi::settings::{UpstreamSettings, VapiSettings};
 
 use super::super::account::{Entry, Journal, JournalFault};
 
@@ -26,15 +25,15 @@ impl Saved {
     ///
     /// # Errors
     /// [`JournalFault`] when there is something that cannot be read.
-    pub fn read(folder: &Path, api_url: &str, config: &UpstreamConfig) -> Result<Self, JournalFault> {
-        if !config.saved {
+    pub fn read(settings: &VapiSettings) -> Result<Self, JournalFault> {
+        if !settings.upstream.saved {
             return Ok(Self::default());
         }
-        let journal = Journal::read(folder, api_url)?;
-        Ok(Self::of(journal.entries(), config))
+        let journal = Journal::read(&settings.data_dir, &settings.api_url)?;
+        Ok(Self::of(journal.entries(), &settings.upstream))
     }
 
-    fn of(entries: &[Entry], config: &UpstreamConfig) -> Self {
+    fn of(entries: &[Entry], upstream: &UpstreamSettings) -> Self {
         // What we wrote ourselves, as under another public_url, was never anybody else's.
         let ours: HashSet<&str> = entries.iter().filter_map(|entry| url_of(&entry.after)).collect();
         let mut saved = Self::default();
@@ -42,7 +41,7 @@ impl Saved {
             let Some(url) = url_of(&entry.before).filter(|url| !ours.contains(url)) else {
                 continue;
             };
-            let Some(url) = Url::parse(url).ok().filter(|url| config.may_be_asked(url)) else {
+            let Some(url) = Url::parse(url).ok().filter(|url| upstream.may_be_asked(url)) else {
                 let what = &entry.what;
                 tracing::warn!(
                     what,
@@ -77,7 +76,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::config::{Config, Sources};
+    use crate::vapi::settings::of_section;
 
     #[test]
     fn earlier_servers_are_known_by_number_and_assistant_without_ours() {
@@ -104,8 +103,7 @@ mod tests {
             entry("phone-number", "number +12025550104", ours),
             entry("tool", "tool x-1", "https://crm.example.com/tool"),
         ];
-        let config = Config::load(&Sources::default()).unwrap().vapi.upstream;
-        let saved = Saved::of(&entries, &config);
+        let saved = Saved::of(&entries, &of_section("").unwrap().upstream);
         assert_eq!(saved.assistants["x-1"].as_str(), "https://crm.example.com/vapi");
         let numbers: Vec<&str> = saved.numbers.keys().map(DialedNumber::as_e164).collect();
         assert_eq!(numbers, ["+12025550102"]);

@@ -9,9 +9,9 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::config::UpstreamConfig;
 use crate::outward::{Unfetched, body, causes};
 use crate::units::DialedNumber;
+use crate::vapi::settings::UpstreamSettings;
 
 use super::headers::Headers;
 use super::saved::Saved;
@@ -156,15 +156,15 @@ pub struct Upstreams {
 
 impl Upstreams {
     /// The backends of a configuration; where it says nothing of a number or an assistant, those that were `saved`.
-    pub fn new(config: &UpstreamConfig, saved: &Saved) -> Self {
+    pub fn new(settings: &UpstreamSettings, saved: &Saved) -> Self {
         let mut made = Self::default();
-        let concurrency = config.concurrency;
-        made.default = config.default.as_ref().map(|url| made.one(url, concurrency));
-        for (number, url) in saved.numbers.iter().chain(&config.numbers) {
+        let concurrency = settings.concurrency;
+        made.default = settings.default.as_ref().map(|url| made.one(url, concurrency));
+        for (number, url) in saved.numbers.iter().chain(&settings.numbers) {
             let upstream = made.one(url, concurrency);
             made.numbers.insert(number.clone(), upstream);
         }
-        for (assistant, url) in saved.assistants.iter().chain(&config.assistants) {
+        for (assistant, url) in saved.assistants.iter().chain(&settings.assistants) {
             let upstream = made.one(url, concurrency);
             made.assistants.insert(assistant.clone(), upstream);
         }
@@ -207,23 +207,14 @@ impl Upstreams {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Sources};
+    use crate::vapi::settings::of_section;
 
     #[test]
     fn an_assistants_backend_beats_a_numbers_and_that_beats_everybodys() {
-        let flags = [
-            ("vapi.upstream.url", "https://all.example/v"),
-            ("vapi.upstream.numbers", "+12025550102=https://number.example/v"),
-            (
-                "vapi.upstream.assistants",
-                "a-1=https://assistant.example/v, a-2=https://all.example/v",
-            ),
-        ];
-        let sources = Sources {
-            flags: flags.map(|(key, value)| (key, value.to_owned())).to_vec(),
-            ..Sources::default()
-        };
-        let config = Config::load(&sources).unwrap().vapi.upstream;
+        let text = "upstream.url = \"https://all.example/v\"\n\
+                    upstream.numbers = \"+12025550102=https://number.example/v\"\n\
+                    upstream.assistants = \"a-1=https://assistant.example/v, a-2=https://all.example/v\"";
+        let settings = of_section(text).unwrap().upstream;
         let number: DialedNumber = "+12025550102".parse().unwrap();
         let other: DialedNumber = "+12025550103".parse().unwrap();
         let stood = Url::parse("https://saved.example/v").unwrap();
@@ -233,7 +224,7 @@ mod tests {
                 .into(),
             assistants: BTreeMap::new(),
         };
-        let upstreams = Upstreams::new(&config, &saved);
+        let upstreams = Upstreams::new(&settings, &saved);
         for (assistant, dialed, host) in [
             (Some("a-1"), Some(&number), "assistant.example"),
             (Some("a-2"), Some(&number), "all.example"),

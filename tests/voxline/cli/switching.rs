@@ -18,7 +18,7 @@ const OTHER: &str = "second";
 
 /// The model a new store gets.
 fn usual() -> String {
-    config(&[]).model.to_string()
+    config(&[]).board.model.to_string()
 }
 
 /// Puts a copy of the shipped model under another id into `models`, with its calibration.

@@ -1,6 +1,6 @@
 //! Killed while the voices are heard again by another model, and that model is put in use.
 
-use voxline::config::DEFAULT_MODEL;
+use voxline::switchboard::DEFAULT_MODEL;
 
 use super::{Victim, Work};
 

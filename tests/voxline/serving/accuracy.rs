@@ -31,7 +31,7 @@ async fn reports_are_found_without_a_restart_and_name_no_recording() {
     assert_eq!(none["reports"], json!([]));
     assert!(none["accept"].as_f64().unwrap() > 0.0 && none["max_false_accept"].is_null());
 
-    let folder = service.board.config().accuracy_dir.clone();
+    let folder = service.folder.path().join("accuracy");
     let details = json!({"run": {"protocol": "usa"}, "picks": [{"accept": 0.9}], "most_alike": [{"test": "alice.wav"}]});
     report(&folder.join("usa calls"), &details);
     let listed = body(get(&service, key, "/v1/accuracy/reports").await, 200).await;
@@ -56,7 +56,7 @@ async fn reports_are_found_without_a_restart_and_name_no_recording() {
 async fn nothing_but_a_report_of_the_folder_is_opened() {
     let service = Service::start().await;
     let key = &service.key(&[Scope::Identify]).await;
-    let folder = service.board.config().accuracy_dir.clone();
+    let folder = service.folder.path().join("accuracy");
     report(folder.parent().unwrap(), &json!({}));
     for id in ["..", "none", "..%2F..", "%2Fetc", "usa"] {
         let path = format!("/v1/accuracy/reports/{id}");

@@ -95,19 +95,7 @@ async fn a_session_may_what_its_key_may_by_a_cookie_no_script_reads() {
 
 #[tokio::test]
 async fn over_https_the_cookie_is_bound_to_the_host_and_no_other_counts() {
-    let public: fn(&mut voxline::reply::ServeSettings) = |settings| {
-        let sources = voxline::config::Sources {
-            flags: vec![("public_url", "https://id.example.com".to_owned())],
-            ..Default::default()
-        };
-        let config = voxline::config::Config::load(&sources).unwrap();
-        settings.signup = voxline::reply::SignupSettings::of_config(&config).unwrap();
-    };
-    let service = Service::unlike(Unlike {
-        settings: Some(public),
-        ..Unlike::default()
-    })
-    .await;
+    let service = Service::with(&[("public_url", "https://id.example.com")]).await;
     let key = service.key(&[Scope::Identify]).await;
     let request = service
         .post("/console/session")

@@ -147,7 +147,8 @@ async fn insecure_dev_asks_nobody_on_this_machine_and_says_so_in_every_answer() 
 async fn insecure_dev_is_refused_where_other_machines_can_reach() {
     let service = Service::start().await;
     let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
-    let mut settings = ServeSettings::new(everywhere);
+    let config = crate::support::config(&[]);
+    let mut settings = ServeSettings::new(everywhere, config.reply, config.carriers);
     settings.insecure_dev = true;
     let started = serve(service.board.clone(), settings, std::future::pending()).await;
     assert!(

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use voxline::config::{Config, Sources};
+use voxline::config::Config;
 use voxline::engine::Asker;
 use voxline::reply::{ServeError, ServeSettings, serve};
 use voxline::store::{NewUser, Scope};
@@ -30,7 +30,7 @@ pub struct Service {
     client: Client,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<Result<(), ServeError>>,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// How a service is to differ from the usual.
@@ -57,10 +57,13 @@ impl Service {
 
     pub async fn unlike(unlike: Unlike) -> Self {
         let folder = TempDir::new().unwrap();
-        let board = Arc::new(board(folder.path(), &unlike.flags).await);
+        let config = config(folder.path(), &unlike.flags);
+        let board = Switchboard::open(&config.board).await;
+        let board = board.unwrap_or_else(|fault| panic!("the switchboard did not open: {fault}"));
+        let board = Arc::new(board);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let mut settings = ServeSettings::new(listener);
+        let mut settings = ServeSettings::new(listener, config.reply, config.carriers);
         if let Some(change) = unlike.settings {
             change(&mut settings);
         }
@@ -74,7 +77,7 @@ impl Service {
             client: crate::support::http(),
             stop: Some(stop),
             running: tokio::spawn(served),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -145,23 +148,15 @@ impl Service {
     }
 }
 
-async fn board(folder: &Path, flags: &[(&'static str, &'static str)]) -> Switchboard {
-    let mut all = vec![
-        ("data_dir", folder.to_str().unwrap().to_owned()),
-        ("inference.threads", "1".to_owned()),
+fn config(folder: &Path, flags: &[(&'static str, &'static str)]) -> Config {
+    let usual = [
+        ("data_dir", folder.to_str().unwrap()),
+        ("inference.threads", "1"),
         // These are tests of the service, not of the model: whoever is likelier than not is named.
-        ("decision.accept", "0.5".to_owned()),
-        ("decision.unknown_share", "0.01".to_owned()),
+        ("decision.accept", "0.5"),
+        ("decision.unknown_share", "0.01"),
     ];
-    all.extend(flags.iter().map(|(key, value)| (*key, (*value).to_owned())));
-    let sources = Sources {
-        flags: all,
-        ..Sources::default()
-    };
-    let config = Config::load(&sources).unwrap();
-    Switchboard::open(&config)
-        .await
-        .unwrap_or_else(|fault| panic!("the switchboard did not open: {fault}"))
+    crate::support::config(&[&usual[..], flags].concat())
 }
 
 /// A synthetic voice's recording.

@@ -3,12 +3,10 @@
 use reqwest::Response;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
-use voxline::config::{Config, Sources};
-use voxline::reply::SignupSettings;
 use voxline::store::Scope;
 use voxline::units::UserId;
 
-use super::harness::{NUMBER, Service, Unlike, call_form, form, json as body, problem, signup};
+use super::harness::{NUMBER, Service, call_form, form, json as body, problem, signup};
 use super::live_enrolment::spoken;
 use super::sockets::Socket;
 use crate::support;
@@ -345,22 +343,11 @@ async fn a_link_is_not_tried_endlessly() {
 
 #[tokio::test]
 async fn only_pages_that_were_named_may_show_it_in_a_frame() {
-    fn change(settings: &mut voxline::reply::ServeSettings) {
-        let flags = [
-            ("signup.embed_from", "https://app.example.com, https://b.example"),
-            ("signup.organisation", "Garten & Söhne"),
-            ("public_url", "https://id.example.com"),
-        ];
-        let sources = Sources {
-            flags: flags.map(|(key, value)| (key, value.to_owned())).to_vec(),
-            ..Sources::default()
-        };
-        settings.signup = SignupSettings::of_config(&Config::load(&sources).unwrap()).unwrap();
-    }
-    let service = Service::unlike(Unlike {
-        flags: Vec::new(),
-        settings: Some(change),
-    })
+    let service = Service::with(&[
+        ("signup.embed_from", "https://app.example.com, https://b.example"),
+        ("signup.organisation", "Garten & Söhne"),
+        ("public_url", "https://id.example.com"),
+    ])
     .await;
     service.number().await;
     let alice = service.user("Alice").await;

@@ -210,9 +210,9 @@ async fn a_faulty_passport_stays_a_hint_and_asks_for_nothing() {
 
 #[test]
 fn hosts_without_roots_are_a_fault_of_the_configuration() {
-    let sources = voxline::config::Sources {
+    let sources = voxline::settings::Sources {
         flags: vec![("identity.passport_hosts", "cr.example".to_owned())],
-        ..voxline::config::Sources::default()
+        ..voxline::settings::Sources::default()
     };
     let faults = voxline::config::Config::load(&sources).unwrap_err().to_string();
     assert!(faults.contains("identity.passport_roots"), "{faults}");

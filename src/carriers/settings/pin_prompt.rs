@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::sections::TwilioSection;
+use crate::settings::{SettingsReader, list};
 use crate::units::DialedNumber;
-
-use super::reader::{SettingsReader, list};
 
 /// The most characters of a prompt: half a minute of speech.
 const LONGEST: usize = 500;
@@ -25,18 +25,13 @@ pub struct PinPrompt {
 
 impl PinPrompt {
     /// The prompt, when there is one; all of it is checked even if there is none.
-    pub(super) fn checked(
-        read: &mut SettingsReader,
-        text: Option<String>,
-        language: Option<String>,
-        wait: Duration,
-        numbers: &str,
-    ) -> Option<Self> {
-        let numbers = dialed(read, numbers);
+    pub(super) fn checked(read: &mut SettingsReader, section: &TwilioSection) -> Option<Self> {
+        let numbers = dialed(read, section.pin_numbers.as_deref().unwrap_or_default());
+        let language = section.pin_language.clone();
         if language.as_ref().is_some_and(|language| !is_language(language)) {
             read.fault("twilio.pin_language", "is not a language, as in en-GB");
         }
-        let text = text?;
+        let text = section.pin_prompt.clone()?;
         if text.chars().count() > LONGEST {
             read.fault(
                 "twilio.pin_prompt",
@@ -46,7 +41,7 @@ impl PinPrompt {
         Some(Self {
             text,
             language,
-            wait,
+            wait: Duration::from_secs(u64::from(section.pin_seconds)),
             numbers,
         })
     }
@@ -81,12 +76,11 @@ fn is_language(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::of_file;
     use super::*;
+    use crate::settings::of_section;
 
-    fn loaded(file: &str) -> Result<Option<PinPrompt>, String> {
-        let config = of_file(&format!("[twilio]\n{file}"))?;
-        Ok(config.carriers.twilio_pin)
+    fn loaded(text: &str) -> Result<Option<PinPrompt>, String> {
+        of_section("twilio", text, |section, read| PinPrompt::checked(read, &section))
     }
 
     #[test]
@@ -105,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_said_or_dialed_is_named() {
-        for (file, said) in [
+        for (text, said) in [
             (format!("pin_prompt = \"{}\"", "a".repeat(501)), "500 characters"),
             (
                 "pin_prompt = \"a\"\npin_language = \"en GB\"".to_owned(),
@@ -114,7 +108,7 @@ mod tests {
             ("pin_numbers = \"12\"".to_owned(), "is not a number"),
             ("pin_prompt = \"a\"\npin_seconds = 0".to_owned(), "1 to 60"),
         ] {
-            let faults = loaded(&file).unwrap_err();
+            let faults = loaded(&text).unwrap_err();
             assert!(faults.contains(said), "{faults} does not say {said}");
         }
     }

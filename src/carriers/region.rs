@@ -49,7 +49,7 @@ impl VapiRegion {
 }
 
 /// Whether a text is a SIP address of a user at a host that can stand in a carrier's document as it is.
-pub(super) fn is_sip_address(text: &str) -> bool {
+pub(crate) fn is_sip_address(text: &str) -> bool {
     let rest = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:"));
     let plain = |sign: char| sign.is_ascii_alphanumeric() || "+-_.:;=@{}".contains(sign);
     rest.is_some_and(|rest| {

@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
+use crate::settings::{SettingsReader, list, words};
 use crate::units::DialedNumber;
 
-use super::super::reader::{SettingsReader, list, words};
 use super::HmacPlan;
 
 /// Your own backend, to which Vapi's messages are relayed.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct UpstreamSection {
+pub(crate) struct UpstreamSection {
     /// Your own backend, to which every message of Vapi's is relayed. Without it nothing is.
     pub url: Option<String>,
     /// Another backend by dialed number, as in `+12025550102=https://a.example/vapi`.
@@ -78,7 +78,7 @@ pub struct UpstreamHeader {
 
 /// The checked settings of `vapi.upstream.*`.
 #[derive(Debug, Clone)]
-pub struct UpstreamConfig {
+pub struct UpstreamSettings {
     /// The backend of whatever has none of its own.
     pub default: Option<Url>,
     /// Backends by dialed number.
@@ -107,7 +107,7 @@ pub struct UpstreamConfig {
     pub keep: Duration,
 }
 
-impl UpstreamConfig {
+impl UpstreamSettings {
     /// `signing` are the settings of `vapi.hmac_*`, in which our own key is replaced; `public_url` is where this service
     /// is reached, and no backend.
     pub(super) fn checked(
@@ -118,7 +118,7 @@ impl UpstreamConfig {
     ) -> Self {
         let plain = words(&section.plain_hosts.unwrap_or_default());
         let plain = BTreeSet::from_iter(plain);
-        let config = Self {
+        let settings = Self {
             default: section
                 .url
                 .and_then(|text| address(read, "vapi.upstream.url", &text, &plain)),
@@ -145,8 +145,8 @@ impl UpstreamConfig {
             queue_bytes: section.queue_mb * 1024 * 1024,
             keep: Duration::from_secs_f64(section.keep_hours * 3600.0),
         };
-        config.refuse_itself(read, public_url);
-        config
+        settings.refuse_itself(read, public_url);
+        settings
     }
 
     fn refuse_itself(&self, read: &mut SettingsReader, public_url: Option<&str>) {
@@ -272,19 +272,21 @@ fn headers(read: &mut SettingsReader, text: Option<String>, bearer: Option<Strin
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Config, of_file};
     use secrecy::ExposeSecret;
 
-    fn load(file: &str) -> Result<Config, String> {
-        of_file(&format!("[vapi.upstream]\n{file}"))
+    use super::super::of_section;
+    use super::UpstreamSettings;
+
+    fn load(text: &str) -> Result<UpstreamSettings, String> {
+        Ok(of_section(&format!("[vapi.upstream]\n{text}"))?.upstream)
     }
 
     #[test]
     fn a_backend_for_all_and_others_by_number_and_assistant_are_read() {
-        let file = "url = \"https://a.example/vapi/?k=1\"\nnumbers = \"+12025550102=http://127.0.0.1:9/\"\n\
+        let text = "url = \"https://a.example/vapi/?k=1\"\nnumbers = \"+12025550102=http://127.0.0.1:9/\"\n\
                     assistants = \"a-1=http://backend.internal/x\"\nplain_hosts = \"backend.internal\"\n\
                     headers = \"X-Vapi-Secret=s=t, a.example x-key=k\"\nbearer = \"b\"";
-        let upstream = load(file).unwrap().vapi.upstream;
+        let upstream = load(text).unwrap();
         assert_eq!(upstream.default.unwrap().as_str(), "https://a.example/vapi/?k=1");
         assert_eq!(upstream.numbers.len() + upstream.assistants.len(), 2);
         let headers: Vec<_> = upstream
@@ -304,7 +306,7 @@ mod tests {
 
     #[test]
     fn an_unusable_backend_is_refused_and_no_secret_is_shown() {
-        for (file, said) in [
+        for (text, said) in [
             ("url = \"http://a.example/x\"", "without TLS"),
             ("url = \"https://me:hush@a.example/x\"", "name or password"),
             ("url = \"ftp://a.example\"", "begins with ftp://"),
@@ -316,7 +318,7 @@ mod tests {
             ("seconds = 7.5", "from 0.1 to 7"),
             ("concurrency = 0", "from 1 to 1024"),
         ] {
-            let faults = load(file).err().unwrap_or_default();
+            let faults = load(text).err().unwrap_or_default();
             assert!(faults.contains(said), "{faults} does not say {said}");
             assert!(!faults.contains("hush"), "{faults}");
         }

@@ -6,10 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::settings::{SettingsReader, words};
 use crate::store::{PinLimits, PinRule};
 use crate::verdict::chain::EvidencePriors;
-
-use super::reader::{SettingsReader, words};
 
 /// Settings of the chain of evidence.
 #[derive(Debug, Clone)]
@@ -36,7 +35,7 @@ pub struct IdentitySettings {
 /// often the user it points to owns the line, when it is all there is.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct IdentitySection {
+pub(crate) struct IdentitySection {
     /// Probability at which the line owner is identified; above one half it is probable.
     #[schema(minimum = 0.01, maximum = 0.999_999)]
     pub accept: f64,

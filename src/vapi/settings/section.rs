@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
-use super::super::region::VapiRegion;
+use crate::carriers::VapiRegion;
+
 use super::upstream::UpstreamSection;
 use super::{HmacAlgorithm, VapiMode};
 
@@ -12,7 +13,7 @@ use super::{HmacAlgorithm, VapiMode};
 /// is a setting, at the default that the evidence favours.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct VapiSection {
+pub(crate) struct VapiSection {
     /// How webhooks are known: `none` takes no webhook at all; `secret` is Vapi's old X-Vapi-Secret; `bearer` a token in
     /// a header; `hmac` a signature, which is best; `oauth2` a token of our own `/vapi/oauth/token`.
     #[schema(inline)]
@@ -165,7 +166,7 @@ pub(in crate::config) struct VapiSection {
 /// How webhooks are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::config) enum AuthMode {
+pub(crate) enum AuthMode {
     None,
     Secret,
     Bearer,
@@ -176,7 +177,7 @@ pub(in crate::config) enum AuthMode {
 /// Whether entries on Vapi's keypad are tried as PINs.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::config) enum KeypadPins {
+pub(crate) enum KeypadPins {
     Always,
     Never,
 }
@@ -184,7 +185,7 @@ pub(in crate::config) enum KeypadPins {
 /// How a signature is written.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::config) enum HmacEncoding {
+pub(crate) enum HmacEncoding {
     Hex,
     Base64,
 }
@@ -192,7 +193,7 @@ pub(in crate::config) enum HmacEncoding {
 /// How samples are written.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::config) enum ListenEncoding {
+pub(crate) enum ListenEncoding {
     #[serde(rename = "pcm_s16le")]
     PcmS16le,
     Mulaw,
@@ -201,7 +202,7 @@ pub(in crate::config) enum ListenEncoding {
 
 /// Which of two channels is the caller.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub(in crate::config) enum CallerChannel {
+pub(crate) enum CallerChannel {
     #[serde(rename = "0")]
     First,
     #[serde(rename = "1")]
@@ -213,7 +214,7 @@ pub(in crate::config) enum CallerChannel {
 /// When a forwarding number in an X- header is believed.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::config) enum TrustForwarded {
+pub(crate) enum TrustForwarded {
     Signed,
     Always,
     Never,

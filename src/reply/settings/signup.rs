@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
+use crate::settings::{SettingsReader, list};
+use crate::store::Number;
 use crate::units::Seconds;
-
-use super::reader::{SettingsReader, list};
 
 /// How users are asked for their voice in a browser.
 #[derive(Debug, Clone)]
-pub struct SignupConfig {
+pub struct SignupSettings {
     /// Who asks; without it the name of the number.
     pub organisation: Option<String>,
     /// A file with consent texts of one's own.
@@ -21,12 +21,24 @@ pub struct SignupConfig {
     pub embed_from: Vec<String>,
     /// How long a link is good for unless said otherwise.
     pub link_lifetime: Seconds,
+    /// Whether recordings can be kept at all.
+    pub may_keep: bool,
+    /// Whether users can enrol by telephone too.
+    pub by_telephone: bool,
+}
+
+impl SignupSettings {
+    /// In whose name a voice is asked for on a number.
+    pub(in crate::reply) fn organisation_on<'a>(&'a self, number: &'a Number) -> &'a str {
+        let own = self.organisation.as_deref().or(number.name.as_deref());
+        own.unwrap_or_else(|| number.number.as_e164())
+    }
 }
 
 /// The page on which users enrol in a browser, by a link that is good once (`docs/signup.md`).
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct SignupSection {
+pub(crate) struct SignupSection {
     /// Who asks. Without it: the number's name.
     pub organisation: Option<String>,
     /// A file with consent texts of your own, with their version.
@@ -40,8 +52,9 @@ pub(super) struct SignupSection {
 }
 
 impl SignupSection {
-    /// The settings of enrolment pages, days as a span of time; what is wrong with them is noted in `read`.
-    pub fn checked(self, read: &mut SettingsReader) -> SignupConfig {
+    /// The settings of enrolment pages, days as a span of time; what is wrong with them is noted in `read`. `may_keep`
+    /// says whether recordings can be kept, `by_telephone` whether users can enrol on a call too.
+    pub fn checked(self, read: &mut SettingsReader, may_keep: bool, by_telephone: bool) -> SignupSettings {
         let embed_from = list(&self.embed_from.unwrap_or_default());
         if let Some(bad) = embed_from.iter().find(|origin| !is_origin(origin)) {
             read.fault(
@@ -52,11 +65,13 @@ impl SignupSection {
                 ),
             );
         }
-        SignupConfig {
+        SignupSettings {
             organisation: self.organisation,
             consent_file: self.consent_file.map(PathBuf::from),
             embed_from,
             link_lifetime: Seconds::checked(self.link_days * 24.0 * 3600.0).unwrap_or(Seconds::ZERO),
+            may_keep,
+            by_telephone,
         }
     }
 }

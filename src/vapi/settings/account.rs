@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::carriers::{VapiRegion, is_sip_address};
+use crate::settings::{SettingsReader, list};
 use crate::units::DialedNumber;
-
-use super::super::reader::{SettingsReader, list};
-use super::super::region::{VapiRegion, is_sip_address};
 
 /// The region and the API's address. An address of Vapi's settles the region where nothing else does.
 pub(super) fn region(

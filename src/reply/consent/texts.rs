@@ -1,4 +1,4 @@
-//! How a deployment asks for voices: who asks, and in which words.
+//! The words in which a deployment asks for voices.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,32 +7,16 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::config::{Config, VapiAuth};
-use crate::store::Number;
-use crate::units::{Language, Seconds, hex};
+use crate::units::{DialedNumber, Language, hex};
 
 use super::words::{Words, fill};
 
 /// The version of the built-in consent text; it rises with every change of its words.
 const BUILT_IN: &str = "voxline-1";
 
-/// How users are asked for their voice in a browser.
-#[derive(Debug, Clone)]
-pub struct SignupSettings {
-    /// How people reach the service.
-    pub(in crate::reply) address: String,
-    /// How long a link is good for unless said otherwise.
-    pub(in crate::reply) link_lifetime: Seconds,
-    /// Who asks; without it the number's name.
-    pub(in crate::reply) organisation: Option<String>,
-    /// Origins that may show the page in a frame.
-    pub(in crate::reply) embed_from: Vec<String>,
-    /// Where the page's WebSocket is, when that is known for sure.
-    pub(in crate::reply) sockets: Option<String>,
-    /// Whether recordings can be kept at all.
-    pub(in crate::reply) may_keep: bool,
-    /// Whether users can enrol by telephone too.
-    pub(in crate::reply) by_telephone: bool,
+/// The words in which a deployment asks for voices: its own, or the built-in ones.
+#[derive(Debug, Clone, Default)]
+pub struct ConsentTexts {
     own: Option<OwnTexts>,
 }
 
@@ -85,38 +69,14 @@ impl ConsentText {
     }
 }
 
-impl SignupSettings {
-    /// The settings of a configuration.
+impl ConsentTexts {
+    /// The texts of a file; the built-in ones without.
     ///
     /// # Errors
-    /// [`SignupFault`] when the consent texts cannot be read.
-    pub fn of_config(config: &Config) -> Result<Self, SignupFault> {
-        let own = config.signup.consent_file.as_deref();
-        let socket = |address: &String| {
-            let secure = address
-                .strip_prefix("https://")
-                .map(|host| format!("wss://{host}"));
-            let plain = || address.strip_prefix("http://").map(|host| format!("ws://{host}"));
-            secure.or_else(plain)
-        };
-        Ok(Self {
-            address: config.address(),
-            link_lifetime: config.signup.link_lifetime,
-            organisation: config.signup.organisation.clone(),
-            embed_from: config.signup.embed_from.clone(),
-            sockets: config.public_url.as_ref().and_then(socket),
-            may_keep: config.retain_audio,
-            by_telephone: config.vapi.enrol_by_phone && !matches!(config.vapi.auth, VapiAuth::Refuse),
-            own: own.map(OwnTexts::read).transpose()?,
-        })
-    }
-
-    /// Whether the consent texts of a file can be used.
-    ///
-    /// # Errors
-    /// [`SignupFault`] when they cannot.
-    pub fn check_consent(file: &Path) -> Result<(), SignupFault> {
-        OwnTexts::read(file).map(drop)
+    /// [`SignupFault`] when they cannot be read.
+    pub fn read(file: Option<&Path>) -> Result<Self, SignupFault> {
+        let own = file.map(OwnTexts::read).transpose()?;
+        Ok(Self { own })
     }
 
     /// The languages that there is a consent text in.
@@ -129,23 +89,22 @@ impl SignupSettings {
         Language::ALL.into_iter().filter(spoken).collect()
     }
 
-    /// The language whose words of today, as a number asks for them, have this digest. `None` for words that were others,
-    /// or came from elsewhere.
+    /// The language whose words of today, as `organisation` asks for them on a number, have this digest. `None` for words
+    /// that were others, or came from elsewhere.
     pub(in crate::reply) fn language_of(
         &self,
         sha256: &str,
         keep_audio: bool,
-        number: &Number,
+        organisation: &str,
+        number: &DialedNumber,
     ) -> Option<Language> {
-        let organisation = self.organisation.as_deref().or(number.name.as_deref());
-        let organisation = organisation.unwrap_or_else(|| number.number.as_e164());
         self.languages().into_iter().find(|language| {
-            let consent = self.consent(*language, organisation, number.number.as_e164());
+            let consent = self.consent(*language, organisation, number.as_e164());
             hex(&Sha256::digest(consent.agreed(keep_audio).as_bytes())) == sha256
         })
     }
 
-    /// The consent in a language of [`SignupSettings::languages`]; in another of them where there is none in it.
+    /// The consent in a language of [`ConsentTexts::languages`]; in another of them where there is none in it.
     pub(in crate::reply) fn consent(
         &self,
         language: Language,
@@ -169,22 +128,6 @@ impl SignupSettings {
             version: version.to_owned(),
             paragraphs: paragraphs.iter().map(|text| fill(text, &known)).collect(),
             keep: words.page.keep.clone(),
-        }
-    }
-}
-
-/// As without any configuration, on this machine.
-impl Default for SignupSettings {
-    fn default() -> Self {
-        Self {
-            address: "http://127.0.0.1:8080".to_owned(),
-            link_lifetime: Seconds::new(7.0 * 24.0 * 3600.0),
-            organisation: None,
-            embed_from: Vec::new(),
-            sockets: None,
-            may_keep: false,
-            by_telephone: false,
-            own: None,
         }
     }
 }
@@ -230,23 +173,20 @@ mod tests {
 
     #[test]
     fn a_consent_names_who_asks_and_its_digest_is_that_of_what_is_shown() {
-        let settings = SignupSettings::default();
-        let one = settings.consent(Language::German, "Garten & Söhne", "+12025550101");
+        let texts = ConsentTexts::default();
+        let one = texts.consent(Language::German, "Garten & Söhne", "+12025550101");
         assert!(one.agreed(false).contains("Garten & Söhne") && !one.agreed(false).contains('{'));
         assert!(one.agreed(true).len() > one.agreed(false).len());
-        let other = settings.consent(Language::German, "Garten & Töchter", "+12025550101");
+        let other = texts.consent(Language::German, "Garten & Töchter", "+12025550101");
         assert_ne!(one.sha256(), other.sha256());
     }
 
     #[test]
     fn texts_of_ones_own_replace_the_built_in_ones_in_their_languages_alone() {
         let own = read("version = \"2026-11\"\n[text]\nfr = \"Oui, {organisation}.\\n\\nEncore.\"").unwrap();
-        let settings = SignupSettings {
-            own: Some(own),
-            ..SignupSettings::default()
-        };
-        assert_eq!(settings.languages(), [Language::French]);
-        let shown = settings.consent(Language::French, "Jardin", "+12025550101");
+        let texts = ConsentTexts { own: Some(own) };
+        assert_eq!(texts.languages(), [Language::French]);
+        let shown = texts.consent(Language::French, "Jardin", "+12025550101");
         assert_eq!(shown.version, "2026-11");
         assert_eq!(shown.paragraphs, ["Oui, Jardin.", "Encore."]);
     }

@@ -5,7 +5,7 @@ mod upstream;
 mod section;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::bytes::Encoding;
+use crate::carriers::VapiRegion;
+use crate::settings::{SettingsReader, words};
 use crate::units::{DialedNumber, Hertz};
 
-use super::reader::{SettingsReader, words};
-use super::region::VapiRegion;
 use section::{AuthMode, CallerChannel, HmacEncoding, KeypadPins, ListenEncoding, TrustForwarded};
 
-pub(super) use section::VapiSection;
-pub use upstream::{UpstreamConfig, UpstreamHeader};
+pub(crate) use section::VapiSection;
+pub use upstream::{UpstreamHeader, UpstreamSettings};
 
 /// Where Vapi's messages are meant to come to Voxline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -136,9 +136,13 @@ pub struct ListenDefaults {
     pub finds_caller: bool,
 }
 
-/// The checked settings of `vapi.*`.
+/// The checked settings of `vapi.*`, and what is set outside and holds for Vapi too.
 #[derive(Debug, Clone)]
-pub struct VapiConfig {
+pub struct VapiSettings {
+    /// How Vapi reaches this service, without a slash at its end.
+    pub public_url: Option<String>,
+    /// The folder in which `voxline vapi apply` notes what it does.
+    pub data_dir: PathBuf,
     /// How webhooks are known.
     pub auth: VapiAuth,
     /// The most bytes of a webhook.
@@ -194,19 +198,31 @@ pub struct VapiConfig {
     /// What the caller hears when one of our tools is called.
     pub tool_message: ToolMessage,
     /// The customer's own backend.
-    pub upstream: UpstreamConfig,
+    pub upstream: UpstreamSettings,
 }
 
-impl VapiConfig {
+impl VapiSettings {
     /// The assistant for calls to `number`.
     pub fn assistant_for(&self, number: Option<&DialedNumber>) -> Option<&str> {
         let own = number.and_then(|number| self.assistants.get(number));
         own.or(self.assistant.as_ref()).map(String::as_str)
     }
+
+    /// Whether webhooks are taken at all.
+    pub fn takes_webhooks(&self) -> bool {
+        !matches!(self.auth, VapiAuth::Refuse)
+    }
 }
 
 impl VapiSection {
-    pub(super) fn checked(self, read: &mut SettingsReader, public_url: Option<&str>) -> VapiConfig {
+    /// The settings of Vapi's side, secrets sealed off and seconds as spans of time; what is wrong with them is noted in
+    /// `read`. `public_url` is where Vapi reaches this service, `data_dir` where files of ours lie.
+    pub fn checked(
+        self,
+        read: &mut SettingsReader,
+        public_url: Option<&str>,
+        data_dir: &Path,
+    ) -> VapiSettings {
         let (region, api_url) = account::region(read, self.region, self.api_url.clone());
         let (auth, signing) = self.auth(read, public_url);
         if self.enroll_by_phone && self.mode == VapiMode::Number {
@@ -214,7 +230,9 @@ impl VapiSection {
                        own server";
             read.fault("vapi.enroll_by_phone", why);
         }
-        VapiConfig {
+        VapiSettings {
+            public_url: public_url.map(str::to_owned),
+            data_dir: data_dir.to_owned(),
             auth,
             largest_event: self.largest_event_mb * 1024 * 1024,
             assistants: account::by_number(read, "vapi.assistants", self.assistants.as_deref(), "a-1"),
@@ -242,7 +260,7 @@ impl VapiSection {
             backfill: self.backfill,
             capture_dir: self.capture_dir.map(PathBuf::from),
             tool_message: tool_message(&self.tool_message),
-            upstream: UpstreamConfig::checked(read, self.upstream, &signing, public_url),
+            upstream: UpstreamSettings::checked(read, self.upstream, &signing, public_url),
         }
     }
 
@@ -358,4 +376,12 @@ fn plain_hosts(read: &mut SettingsReader, text: &str) -> Vec<String> {
         }
     }
     hosts
+}
+
+/// Vapi's settings as a section says them, the service being reached at `https://id.example.com`.
+#[cfg(test)]
+pub(super) fn of_section(text: &str) -> Result<VapiSettings, String> {
+    crate::settings::of_section("vapi", text, |section: VapiSection, read| {
+        section.checked(read, Some("https://id.example.com"), Path::new("data"))
+    })
 }

@@ -3,15 +3,16 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::decision::{ErrorTarget, Policy, ReplayRule};
+use crate::settings::SettingsReader;
 use crate::units::Seconds;
 
-use super::reader::SettingsReader;
+use super::policy::{ErrorTarget, Policy};
+use super::replay_rule::ReplayRule;
 
 /// When a caller is named, and when nothing more is waited for.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct DecisionSection {
+pub(crate) struct DecisionSection {
     /// Share of calls, before anything is heard, whose caller is on no roster.
     #[schema(minimum = 0.001, maximum = 0.999)]
     pub unknown_share: f64,
@@ -80,5 +81,21 @@ impl DecisionSection {
             minimum_speech: usual.minimum_speech,
             enough_speech: Seconds::checked(self.enough_speech_seconds).unwrap_or(usual.enough_speech),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::of_section;
+
+    #[test]
+    fn a_promise_is_a_share_of_calls_or_nothing_at_all() {
+        let checked = |text| of_section("decision", text, DecisionSection::checked);
+        let target = checked("max_false_accept = 0.01").unwrap().error_target;
+        assert_eq!(target.max_false_accept, Some(0.01));
+        assert_eq!(target.max_wrong_name, None);
+        let faults = checked("max_wrong_name = 0.9").unwrap_err();
+        assert!(faults.contains("`decision.max_wrong_name`"), "{faults}");
     }
 }

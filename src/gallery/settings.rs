@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
-use crate::gallery::QdrantSettings;
+use crate::settings::SettingsReader;
 
-use super::reader::SettingsReader;
+use super::qdrant::QdrantSettings;
 
 /// Where voiceprints are searched.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub enum GalleryChoice {
 /// Where voiceprints are searched.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct GallerySection {
+pub(crate) struct GallerySection {
     /// `embedded`: exactly, in this process. `qdrant`: in a Qdrant server.
     #[schema(inline)]
     #[default(Backend::Embedded)]
@@ -45,7 +45,7 @@ pub(super) struct GallerySection {
 /// Which store of voiceprints answers searches.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Backend {
+pub(crate) enum Backend {
     Embedded,
     Qdrant,
 }

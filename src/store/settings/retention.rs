@@ -5,12 +5,12 @@ use smart_default::SmartDefault;
 use time::Duration;
 use utoipa::ToSchema;
 
-use crate::store::RetentionSchedule;
+use crate::store::erasure::RetentionSchedule;
 
 /// How long what is kept is kept, in days; 0 is for good. Once an hour, and by `voxline retention run`, what is older goes.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct RetentionSection {
+pub(crate) struct RetentionSection {
     /// Calls and everything that was said of them. Two years: longer than bills are disputed.
     #[schema(minimum = 0, maximum = 36_500)]
     #[default = 730]

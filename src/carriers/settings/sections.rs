@@ -1,4 +1,4 @@
-//! The carriers' sections, as they stand in the file.
+//! The sections of carriers and of the customer's own exchanges, as they stand in the file.
 
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -9,7 +9,7 @@ use super::ByteOrder;
 /// What all carriers are answered.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct CarriersSection {
+pub(crate) struct CarriersSection {
     /// SIP address that calls are handed on to; `{number}` stands for the dialed number. Without it:
     /// `sip:{number}@sip.vapi.ai`, or the SIP host of the region that `vapi.region` names.
     pub forward_to: Option<String>,
@@ -31,7 +31,7 @@ pub(in crate::config) struct CarriersSection {
 /// What is needed of a Twilio account.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct TwilioSection {
+pub(crate) struct TwilioSection {
     /// The account's auth token, by which the signatures of webhooks and streams are checked.
     #[schema(format = Password)]
     pub auth_token: Option<String>,
@@ -54,7 +54,7 @@ pub(in crate::config) struct TwilioSection {
 /// SignalWire, which speaks Twilio's dialect and comes in by Twilio's paths.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct SignalWireSection {
+pub(crate) struct SignalWireSection {
     /// The project's signing key, by which the signatures of webhooks are checked.
     #[schema(format = Password)]
     pub signing_key: Option<String>,
@@ -63,7 +63,7 @@ pub(in crate::config) struct SignalWireSection {
 /// What is needed of a Telnyx account.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct TelnyxSection {
+pub(crate) struct TelnyxSection {
     /// The account's public key, 32 bytes in base64, by which the signatures of webhooks are checked.
     pub public_key: Option<String>,
     /// The account's API key, which commands Call Control: answer, stream, transfer. TeXML needs none.
@@ -81,7 +81,7 @@ pub(in crate::config) struct TelnyxSection {
 /// What is needed of a Vonage account.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct VonageSection {
+pub(crate) struct VonageSection {
     /// The account's signature secret, by which the signed tokens of webhooks and streams are checked.
     #[schema(format = Password)]
     pub signature_secret: Option<String>,
@@ -97,7 +97,7 @@ pub(in crate::config) struct VonageSection {
 /// What is needed of a Bandwidth account.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct BandwidthSection {
+pub(crate) struct BandwidthSection {
     /// The name that Bandwidth is told to bring to webhooks and streams.
     pub username: Option<String>,
     /// The password that Bandwidth is told to bring to webhooks and streams.
@@ -110,11 +110,50 @@ pub(in crate::config) struct BandwidthSection {
 /// What is needed of a Plivo account.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct PlivoSection {
+pub(crate) struct PlivoSection {
     /// The account's auth token, by which the signatures (V3) of webhooks and streams are checked.
     #[schema(format = Password)]
     pub auth_token: Option<String>,
     /// Which byte of L16 comes first: `auto`, `little` or `big`.
     #[schema(inline)]
     pub l16_order: ByteOrder,
+}
+
+/// How an Asterisk of your own is met.
+#[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AsteriskSection {
+    /// The name that Asterisk brings to its webhook and streams.
+    pub username: Option<String>,
+    /// The password that Asterisk brings to its webhook and streams.
+    #[schema(format = Password)]
+    pub password: Option<String>,
+    /// Seconds that a caller is heard before the dialplan goes on; 0 for to the call's end.
+    #[schema(minimum = 0.0, maximum = 600.0)]
+    #[default = 0.0]
+    pub listen_seconds: f64,
+    /// Address and port for AudioSocket, as in `127.0.0.1:9092`: plain TCP, without encryption. Without it none is
+    /// listened for.
+    pub audiosocket: Option<String>,
+    /// Networks and addresses that may open an AudioSocket, between commas.
+    #[default = "127.0.0.0/8, ::1/128"]
+    pub audiosocket_peers: String,
+    /// AudioSocket connections at a time; more wait.
+    #[schema(minimum = 1, maximum = 10_000)]
+    #[default = 256]
+    pub audiosocket_connections: usize,
+}
+
+/// How a jambonz of your own is met.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct JambonzSection {
+    /// The account's webhook secret, by which the signatures of webhooks are checked.
+    #[schema(format = Password)]
+    pub webhook_secret: Option<String>,
+    /// The name that jambonz brings to its streams, and to webhooks that are not signed.
+    pub username: Option<String>,
+    /// The password that jambonz brings to its streams, and to webhooks that are not signed.
+    #[schema(format = Password)]
+    pub password: Option<String>,
 }

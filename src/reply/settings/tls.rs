@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
-use super::reader::SettingsReader;
+use crate::settings::SettingsReader;
 
 /// The files of a certificate and its key, both in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsConfig {
+pub struct TlsFiles {
     /// The certificate, and behind it those between it and a root.
     pub certificate: PathBuf,
     /// Its private key.
@@ -20,7 +20,7 @@ pub struct TlsConfig {
 /// TLS on the service's own listener. Without it: HTTP in the clear, for a proxy in front.
 #[derive(Clone, SmartDefault, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct TlsSection {
+pub(crate) struct TlsSection {
     /// The file of the certificate in PEM, those between it and a root behind it (`fullchain.pem`). It is read again when
     /// it changes.
     pub certificate: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct TlsSection {
 
 impl TlsSection {
     /// Both files, or `None` where neither is set; what does not fit together is a fault.
-    pub fn checked(self, read: &mut SettingsReader, public_url: Option<&str>) -> Option<TlsConfig> {
+    pub fn checked(self, read: &mut SettingsReader, public_url: Option<&str>) -> Option<TlsFiles> {
         let (certificate, key) = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => (certificate, key),
             (None, None) => return None,
@@ -48,7 +48,7 @@ impl TlsSection {
             let why = "begins with http://, and with tls.certificate the service speaks https:// alone";
             read.fault("public_url", why);
         }
-        Some(TlsConfig {
+        Some(TlsFiles {
             certificate: certificate.into(),
             key: key.into(),
         })
@@ -57,24 +57,26 @@ impl TlsSection {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::of_file;
+    use super::*;
+    use crate::settings::of_section;
 
     #[test]
     fn a_certificate_and_its_key_are_set_together() {
-        let both = of_file("[tls]\ncertificate = \"/c.pem\"\nkey = \"/k.pem\"").unwrap();
-        assert_eq!(both.address(), "https://127.0.0.1:8080");
-        assert_eq!(both.tls.unwrap().key.to_str(), Some("/k.pem"));
-        let plain = of_file("").unwrap();
-        assert!(plain.tls.is_none() && plain.address().starts_with("http://"));
-        for (file, missing) in [
-            ("[tls]\ncertificate = \"/c.pem\"", "but not tls.key"),
-            ("[tls]\nkey = \"/k.pem\"", "but not tls.certificate"),
-            (
-                "public_url = \"http://id.example.com\"\n[tls]\ncertificate = \"/c.pem\"\nkey = \"/k.pem\"",
-                "`public_url`",
-            ),
+        let checked = |text: &str, public_url: Option<&str>| {
+            of_section("tls", text, |section: TlsSection, read| {
+                section.checked(read, public_url)
+            })
+        };
+        let both = "certificate = \"/c.pem\"\nkey = \"/k.pem\"";
+        let files = checked(both, None).unwrap().unwrap();
+        assert_eq!(files.key.to_str(), Some("/k.pem"));
+        assert!(checked("", None).unwrap().is_none());
+        for (text, public_url, missing) in [
+            ("certificate = \"/c.pem\"", None, "but not tls.key"),
+            ("key = \"/k.pem\"", None, "but not tls.certificate"),
+            (both, Some("http://id.example.com"), "`public_url`"),
         ] {
-            let faults = of_file(file).unwrap_err();
+            let faults = checked(text, public_url).unwrap_err();
             assert!(faults.contains(missing), "{faults}");
         }
     }

@@ -11,7 +11,7 @@ use utoipa::PartialSchema;
 
 /// What may stand behind a key.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// `true` or `false`.
     Flag,
     /// A whole number.
@@ -26,7 +26,7 @@ pub(super) enum Kind {
 
 /// One setting, as `docs/settings.md` shows it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Setting {
+pub(crate) struct Setting {
     /// Its key, dotted as in `decision.accept`.
     pub key: String,
     /// What may stand behind it.
@@ -40,7 +40,7 @@ pub(super) struct Setting {
 }
 
 /// The settings of a struct, those of the structs inside it behind them.
-pub(super) fn settings_of<T: PartialSchema + Serialize + Default>() -> Vec<Setting> {
+pub(crate) fn settings_of<T: PartialSchema + Serialize + Default>() -> Vec<Setting> {
     let schema = serde_json::to_value(T::schema()).unwrap_or_default();
     let defaults = serde_json::to_value(T::default()).unwrap_or_default();
     let mut found = Vec::new();

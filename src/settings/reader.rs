@@ -1,26 +1,29 @@
 //! From text to checked values, with every fault on the way.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::fault::{Fault, Faults};
 use super::schema::{Kind, Setting};
-use super::sources::{Given, Merged};
+use super::sources::{Given, Merged, Sources};
 
 /// Gives the settings out, and collects what is wrong with them.
-pub(super) struct SettingsReader {
+#[derive(Default)]
+pub(crate) struct SettingsReader {
     given: BTreeMap<String, Given>,
     faults: Vec<Fault>,
 }
 
 impl SettingsReader {
-    /// Reads what the sources say into the struct of all settings. What is wrong is at its default there, and
-    /// [`finish`](Self::finish) gives nobody the outcome.
-    pub fn open<T: DeserializeOwned + Default>(merged: Merged<'_>, settings: &[Setting]) -> (Self, T) {
-        let Merged { given, faults, .. } = merged;
+    /// Reads what the sources say of `settings` into the struct that holds them. What is wrong is at its default there,
+    /// and [`finish`](Self::finish) gives nobody the outcome.
+    pub fn open<T: DeserializeOwned + Default>(sources: &Sources, settings: &[Setting]) -> (Self, T) {
+        let Merged { given, faults, .. } = Merged::of(sources, settings);
         let mut reader = Self { given, faults };
         let mut document = Map::new();
         for setting in settings {
@@ -104,6 +107,24 @@ impl SettingsReader {
         }
     }
 
+    /// Networks, as in `10.0.0.0/8`, and single addresses, between commas.
+    pub fn networks(&mut self, key: &str, text: Option<&str>) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for text in list(text.unwrap_or_default()) {
+            let network = text
+                .parse::<IpNet>()
+                .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            match network {
+                Ok(network) => networks.push(network),
+                Err(_) => {
+                    let why = format!("{text:?} is neither an address nor a network, as in 10.0.0.0/8");
+                    self.fault(key, why);
+                }
+            }
+        }
+        networks
+    }
+
     /// The value of a setting in its own type, when it was given and is right.
     fn value(&mut self, setting: &Setting) -> Option<Value> {
         let text = self.given.get(&setting.key)?.value.trim().to_owned();
@@ -127,13 +148,13 @@ impl SettingsReader {
 }
 
 /// The parts of a value between commas.
-pub(super) fn list(text: &str) -> Vec<String> {
+pub(crate) fn list(text: &str) -> Vec<String> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts.map(str::to_owned).collect()
 }
 
 /// The same in lower case, as words and hosts are compared.
-pub(super) fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     list(&text.to_lowercase())
 }
 
@@ -188,4 +209,27 @@ fn put(document: &mut Map<String, Value>, key: &str, value: Value) {
             }
         }
     }
+}
+
+/// What a section's room makes of it as it stands in a file, without the section's head; or all that is wrong with it.
+#[cfg(test)]
+pub(crate) fn of_section<T, C>(
+    name: &str,
+    text: &str,
+    checked: impl FnOnce(T, &mut SettingsReader) -> C,
+) -> Result<C, String>
+where
+    T: utoipa::PartialSchema + serde::Serialize + DeserializeOwned + Default,
+{
+    let mut settings = super::schema::settings_of::<T>();
+    for setting in &mut settings {
+        setting.key = format!("{name}.{}", setting.key);
+    }
+    let sources = Sources {
+        file: Some(("voxline.toml".into(), format!("[{name}]\n{text}"))),
+        ..Sources::default()
+    };
+    let (mut reader, mut sections) = SettingsReader::open::<BTreeMap<String, T>>(&sources, &settings);
+    let made = checked(sections.remove(name).unwrap_or_default(), &mut reader);
+    reader.finish(made).map_err(|faults| faults.to_string())
 }

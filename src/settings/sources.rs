@@ -60,6 +60,13 @@ impl Sources {
         }
         sources
     }
+
+    /// What one of `settings` is given as, whatever else is wrong; `None` where it is not given.
+    pub(crate) fn given(&self, settings: &[Setting], key: &str) -> Option<String> {
+        let mut merged = Merged::of(self, settings);
+        let value = merged.given.remove(key)?.value.trim().to_owned();
+        (!value.is_empty()).then_some(value)
+    }
 }
 
 /// A value and where it stood.
@@ -208,7 +215,7 @@ fn is_ours(variable: &str) -> bool {
 }
 
 /// The environment variable of a key.
-pub(super) fn variable_name(key: &str) -> String {
+pub(crate) fn variable_name(key: &str) -> String {
     format!("{PREFIX}{}", key.to_uppercase().replace('.', "_"))
 }
 

@@ -41,7 +41,7 @@ pub(super) fn named_files(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(path) = &config.board.identity.passport_roots {
         let what = "PASSporT roots";
-        found.push(match passport_roots(config) {
+        found.push(match passport_roots(&config.board) {
             Ok(_) => ok(what, format!("in {}", path.display())),
             Err(fault) => wrong(what, fault),
         });
@@ -54,7 +54,7 @@ pub(super) fn named_files(config: &Config) -> Vec<Finding> {
         });
     }
     // What there was on Vapi's side is no setting: it is said where it cannot be read.
-    if let Err(fault) = check_saved(config) {
+    if let Err(fault) = check_saved(&config.vapi) {
         found.push(wrong("Vapi's backends", fault));
     }
     found
@@ -63,20 +63,20 @@ pub(super) fn named_files(config: &Config) -> Vec<Finding> {
 /// Numbers that promise something of their own, and whether anybody on them can still be named: what they promise was
 /// looked at when it was set, by the model and the settings of then. `None` where there are none or it cannot be said.
 pub(super) async fn own_promises(config: &Config, model: &ModelId) -> Option<Finding> {
-    if Store::layout(&config.store).await.ok()? != Layout::Current {
+    if Store::layout(&config.board.store).await.ok()? != Layout::Current {
         return None;
     }
-    let store = Store::connect(&config.store).await.ok()?;
+    let store = Store::connect(&config.board.store).await.ok()?;
     let is_own = |number: &Number| number.max_false_accept.is_some() || number.max_wrong_name.is_some();
     let numbers = store.numbers().await.ok()?;
     let own: Vec<Number> = numbers.into_iter().filter(is_own).collect();
-    let card = Card::read(&models_dir(config).ok()?.join(model.as_str())).ok()?;
+    let card = Card::read(&models_dir(&config.board).ok()?.join(model.as_str())).ok()?;
     let broken: Vec<String> = own
         .iter()
         .filter_map(|number| {
             let checked = check_error_target(&card, &config.board.policy, number, &NumberPatch::default());
             match checked {
-                Err(fault @ OpenError::NeverNames { .. }) => Some(format!("{}: {fault}", number.number.as_str())),
+                Err(fault @ OpenError::NeverNames { .. }) => Some(format!("{}: {fault}", number.number.as_e164())),
                 // Whatever else is wrong with the calibration is said of the calibration.
                 _ => None,
             }

@@ -158,8 +158,8 @@ fn saved(settings: &VapiSettings) -> Saved {
 ///
 /// # Errors
 /// [`JournalFault`] for which a service relays nothing to them.
-pub fn check_saved(config: &Config) -> Result<(), JournalFault> {
-    Saved::read(&config.data_dir, &config.vapi.api_url, &config.vapi.upstream).map(drop)
+pub fn check_saved(settings: &VapiSettings) -> Result<(), JournalFault> {
+    Saved::read(settings).map(drop)
 }
 
 /// That captures can be written into `folder`; makes none.

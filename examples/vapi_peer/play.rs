@@ -18,6 +18,8 @@ pub(super) struct Play {
     pub(super) announce: bool,
     pub(super) speed: f64,
     pub(super) cut_at: Option<f64>,
+    /// How often it is refused, once it was cut.
+    pub(super) refused: u64,
     /// Whether the user is on the right, and the assistant on the left.
     pub(super) turned: bool,
     /// Samples played so far, over all connections.
@@ -44,6 +46,7 @@ pub(super) fn play_of(asked: &Value) -> Play {
         announce: asked["announce"].as_bool().unwrap_or(true),
         speed: asked["speed"].as_f64().unwrap_or(1.0),
         cut_at: asked["cut_at"].as_f64(),
+        refused: asked["refused"].as_u64().unwrap_or(0),
         turned: asked["turned"].as_bool().unwrap_or(false),
         at: 0,
         done: false,

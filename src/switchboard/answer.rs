@@ -37,6 +37,7 @@ impl ActiveModel {
         said.net_speech_seconds = checkpoint.net_speech.get();
         said.quality = checkpoint.quality;
         said.countermeasure_llr = checkpoint.presentation.map(|heard| heard.llr.get());
+        said.was_spoofed = checkpoint.presentation.is_some_and(|heard| heard.was_spoofed);
         said.timing_ms = checkpoint.timing;
         said.is_final = is_final;
         let judged = match roster {

@@ -10,6 +10,7 @@ use crate::decision::{Reason, SequentialDecision};
 use crate::engine::Permit;
 use crate::units::{CallId, DialedNumber, Hertz};
 use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, OutcomeName, StreamSession};
+use crate::voiceprint::ModelId;
 
 use super::active_model::ActiveModel;
 use super::arrivals::Arrivals;
@@ -52,7 +53,7 @@ pub struct LiveCall {
     services: Arc<Services>,
     /// None while it is paused.
     place: Option<(Permit, AudioSlot)>,
-    /// Not before then is a place looked for anew.
+    /// Audio came while it was paused and there was no place: not before then is one looked for anew.
     pub(super) again_at: Option<Instant>,
     start: CallStart,
     call_session: Arc<CallSession>,
@@ -63,6 +64,10 @@ pub struct LiveCall {
     session: Option<Box<StreamSession>>,
     said: Option<Identification>,
     sequential: SequentialDecision,
+    /// By which model what stands was heard.
+    heard_by: Option<ModelId>,
+    /// Which of the call's streams it is.
+    stream: u64,
     replays: ReplayWatch,
     named: bool,
     span: Span,
@@ -83,7 +88,7 @@ impl CallStart {
 }
 
 impl LiveCall {
-    /// Begins to listen to a call that nobody else listens to.
+    /// Begins to listen to a call that nobody else listens to. `stream` is the number of the call's stream that begins with it.
     ///
     /// # Errors
     /// [`BoardError::CallTaken`] when somebody does.
@@ -93,6 +98,7 @@ impl LiveCall {
         start: CallStart,
         session: StreamSession,
         call_session: Arc<CallSession>,
+        stream: u64,
     ) -> Result<Self, BoardError> {
         let slot = slot_of(&call_session)?;
         let piece = (start.rate.0 * PIECE_MILLISECONDS / 1000) as usize * usize::from(start.channels);
@@ -111,6 +117,8 @@ impl LiveCall {
             session: Some(Box::new(session)),
             said: None,
             sequential: SequentialDecision::default(),
+            heard_by: None,
+            stream,
             replays: ReplayWatch::begin(),
             named: false,
             arrivals: Arrivals::default(),
@@ -153,12 +161,22 @@ impl LiveCall {
         self.place.is_none()
     }
 
-    /// Listens again to a call that was paused.
+    /// Listens again to a call that was paused. Where audio came meanwhile and there was no place for it, what comes is the
+    /// beginning of a stream: who spoke while nobody heard may be somebody else.
     ///
     /// # Errors
     /// [`BoardError::CallTaken`] when another stream of it is listened to by now.
-    pub(super) fn go_on(&mut self, admitted: Permit) -> Result<(), BoardError> {
+    pub(super) async fn go_on(&mut self, admitted: Permit) -> Result<(), BoardError> {
         self.place = Some((admitted, slot_of(&self.call_session)?));
+        if self.again_at.take().is_some() {
+            self.session = Some(Box::new(self.start.stream_session()?));
+            self.raw = RawStream::new(self.start.encoding, self.start.channels);
+            self.waiting.clear();
+            self.stream = self.call_session.begin_stream().await;
+            (self.said, self.heard_by) = (None, None);
+            self.replays.begin_anew();
+            self.arrivals = Arrivals::default();
+        }
         Ok(())
     }
 
@@ -203,7 +221,7 @@ impl LiveCall {
             });
         }
         let heard_before = self.session.is_some();
-        // A session hears what it keeps again by another model, so a call can change models between checkpoints.
+        // A session hears the latest of its speech again by another model, so a call can change models between checkpoints.
         let active_model = self.services.active_model();
         let checkpoints = self.listen(&active_model, false).await;
         let mut updates = Vec::with_capacity(checkpoints.len());
@@ -235,9 +253,13 @@ impl LiveCall {
         self.last_pins().await;
         let roster = self.call_session.roster().await;
         let said = self.answer(&active_model, &roster, last, true).await;
+        let heard = said.user_id;
         let verdict = self.publish(said, roster).await;
-        let call = &self.start.call_id;
-        keep_call(&self.services, call, &verdict.identification, &last.fingerprint).await;
+        // Another stream's word is not of this speech.
+        if verdict.identification.user_id == heard {
+            let call = &self.start.call_id;
+            keep_call(&self.services, call, &verdict.identification, &last.fingerprint).await;
+        }
         verdict
     }
 
@@ -310,12 +332,14 @@ impl LiveCall {
     async fn say(&mut self, active_model: &ActiveModel, checkpoint: &Checkpoint) -> Option<CallVerdict> {
         let roster = self.call_session.roster().await;
         let said = self.answer(active_model, &roster, checkpoint, false).await;
-        let is_old =
-            |before: &Identification| before.says_as_much_as(&said) || before.hides_as_much_as(&said);
-        if checkpoint.is_window_check && self.said.as_ref().is_some_and(is_old) {
+        if !checkpoint.is_window_check {
+            return Some(self.publish(said, roster).await);
+        }
+        if self.call_session.says(&said) {
             return None;
         }
-        Some(self.publish(said, roster).await)
+        self.note(&said);
+        self.call_session.checked_on(said, roster).await
     }
 
     async fn answer(
@@ -325,6 +349,12 @@ impl LiveCall {
         checkpoint: &Checkpoint,
         is_final: bool,
     ) -> Identification {
+        let model = active_model.card.id();
+        if self.heard_by.as_ref() != Some(model) {
+            // A word stands by what one model heard of one stream.
+            self.heard_by = Some(model.clone());
+            self.sequential = SequentialDecision::default();
+        }
         let number = &self.start.number;
         let said = active_model.answer(
             number,
@@ -334,6 +364,7 @@ impl LiveCall {
             is_final,
         );
         let mut said = said.await;
+        said.stream = self.stream;
         self.replays.look(&self.services, checkpoint, &mut said).await;
         said
     }
@@ -351,7 +382,7 @@ impl LiveCall {
             said.net_speech_seconds = before.net_speech_seconds;
             said.quality = before.quality;
         }
-        said.is_final = is_final;
+        (said.stream, said.is_final) = (self.stream, is_final);
         if is_final {
             self.last_pins().await;
         }
@@ -361,9 +392,13 @@ impl LiveCall {
 
     /// Gives what is said to the call, which makes the next version of it.
     async fn publish(&mut self, said: Identification, roster: RosterNow) -> CallVerdict {
+        self.note(&said);
+        self.call_session.heard_on(said, roster).await
+    }
+
+    fn note(&mut self, said: &Identification) {
         self.named |= said.outcome == OutcomeName::Identified;
         self.said = Some(said.clone());
-        self.call_session.heard_on(said, roster).await
     }
 }
 

@@ -11,12 +11,13 @@ use super::claims::{self, Claimer};
 use super::kept::{Before, Kept, StoredVersion};
 use super::roster::Roster;
 use super::services::Services;
-use crate::decision::{FULL_EVIDENCE, Outcome, Reason};
+use super::voice_known::VoiceKnown;
+use crate::decision::Reason;
 use crate::evidence::{CallFacts, CallerNumber, Region, read_facts};
 use crate::store::{CallerIsForwarder, KeyedHash, PinCaller, PinTry, StoreError};
 use crate::units::{CallId, DialedNumber, PhoneNumber, TenantId, UserId};
-use crate::verdict::chain::{Claim, EvidenceSource, Identity, Tier, Voice, combine, nothing_known};
-use crate::verdict::{Identification, OutcomeName};
+use crate::verdict::Identification;
+use crate::verdict::chain::{Claim, EvidenceSource, Identity, Tier, combine, nothing_known};
 
 /// Most facts that wait for a store that cannot be read.
 const MAX_WAITING: usize = 16;
@@ -32,23 +33,13 @@ pub(super) struct CallContext {
     pub services: Arc<Services>,
 }
 
-/// What was known of a call's voice at a moment.
-#[derive(Clone)]
-pub struct VoiceKnown {
-    voice: Option<Voice>,
-    was_spoofed: bool,
-}
-
 /// What a call rests on.
 pub(super) struct CallEvidence {
     claims: Vec<Claim>,
     /// Facts that are not read yet.
     waiting: Vec<CallFacts>,
-    voice: Option<Voice>,
-    /// Whether a stream before the one that is heard now was spoofed.
-    was_spoofed: bool,
-    /// What was heard until then was not the caller, and is not taken from other nodes either.
-    void_until: Option<OffsetDateTime>,
+    /// What was heard of the voice.
+    pub voice: VoiceKnown,
     caller: Option<CallerNumber>,
     /// The keyed hash of the caller's number that was known before a restart.
     caller_before: Option<String>,
@@ -60,13 +51,6 @@ pub(super) struct CallEvidence {
     pub stored: Option<StoredVersion>,
     /// Whether the call began while its record could not be read, and the record is still to be taken in.
     pub is_unread: bool,
-}
-
-impl VoiceKnown {
-    /// What the voice comes to by itself; `None` where nothing was heard of it.
-    pub(super) fn said(&self) -> Option<Identification> {
-        self.voice.as_ref().map(|voice| voice.said.clone())
-    }
 }
 
 impl CallContext {
@@ -87,9 +71,7 @@ impl CallEvidence {
         Self {
             claims: before.claims,
             waiting: Vec::new(),
-            voice: before.voice,
-            was_spoofed: false,
-            void_until: None,
+            voice: before.known,
             caller: None,
             caller_before: before.caller,
             forwarder: None,
@@ -100,21 +82,11 @@ impl CallEvidence {
         }
     }
 
-    /// Takes in what another node knows of the call.
-    pub fn take_in(&mut self, other: Before) {
+    /// Takes in what another node knows of the call; whether the voice's word is theirs now.
+    pub fn take_in(&mut self, other: Before) -> bool {
         claims::add(&mut self.claims, other.claims);
-        // What took the place of an older stream is not put back by that stream's last word.
-        let is_news = |theirs: &Voice| {
-            self.voice.as_ref().is_none_or(|own| {
-                let (own_s, their_s) = (own.said.net_speech_seconds, theirs.said.net_speech_seconds);
-                theirs.at > own.at && !(own_s < their_s && takes_the_place_of(&own.said, &theirs.said))
-            })
-        };
-        let is_of_the_caller = |voice: &Voice| self.void_until.is_none_or(|until| voice.at > until);
-        if let Some(voice) = other.voice.filter(is_of_the_caller).filter(is_news) {
-            self.hear_at(&voice.said, voice.at);
-        }
         self.caller_before = self.caller_before.take().or(other.caller);
+        self.voice.take_in(other.known)
     }
 
     /// Keeps facts to be read.
@@ -122,64 +94,6 @@ impl CallEvidence {
         if self.waiting.len() < MAX_WAITING {
             self.waiting.push(facts.clone());
         }
-    }
-
-    /// Whether something of the voice was heard, here or on another node.
-    pub fn has_voice(&self) -> bool {
-        self.voice
-            .as_ref()
-            .is_some_and(|voice| voice.said.net_speech_seconds > 0.0)
-    }
-
-    /// Whether anybody listened, here or on another node, or was to and had no place.
-    pub fn was_heard_of(&self) -> bool {
-        self.voice.is_some()
-    }
-
-    /// Takes the voice's next word. On a call on which a recording was played no voice names anybody any more, whichever
-    /// stream it comes by; nor where an earlier stream was spoofed.
-    pub fn hear(&mut self, said: &mut Identification) {
-        if let Some(Voice { said: before, .. }) = &self.voice {
-            let is_another = said.net_speech_seconds < before.net_speech_seconds;
-            self.was_spoofed |= before.is_spoofed() && is_another;
-            if before.is_replay() {
-                said.withhold(Reason::Replayed);
-            }
-        }
-        if self.was_spoofed && !said.is_replay() && said.outcome != OutcomeName::Unknown {
-            said.withhold(Reason::Spoofed);
-        }
-        self.hear_at(said, OffsetDateTime::now_utc());
-    }
-
-    fn hear_at(&mut self, said: &Identification, at: OffsetDateTime) {
-        let weightier = self.voice.as_ref().is_none_or(|before| {
-            said.is_replay() || (takes_the_place_of(said, &before.said) && !before.said.is_replay())
-        });
-        if weightier {
-            self.voice = Some(Voice {
-                said: said.clone(),
-                at,
-            });
-        }
-    }
-
-    /// What is known of the voice now.
-    pub fn voice_known(&self) -> VoiceKnown {
-        VoiceKnown {
-            voice: self.voice.clone(),
-            was_spoofed: self.was_spoofed,
-        }
-    }
-
-    /// Goes back to what was known of the voice before; whether anything was heard since.
-    pub fn forget_voice_since(&mut self, before: VoiceKnown) -> bool {
-        let heard_at = |voice: &Option<Voice>| voice.as_ref().map(|voice| voice.at);
-        let is_news = heard_at(&self.voice) != heard_at(&before.voice);
-        self.was_spoofed = before.was_spoofed;
-        self.voice = before.voice;
-        self.void_until = Some(OffsetDateTime::now_utc());
-        is_news
     }
 
     /// Takes a PIN that is one of `users`'.
@@ -241,8 +155,8 @@ impl CallEvidence {
             self.roster = Some(roster);
         }
         // The voice may have been heard by an older roster, here or on another node.
-        if let (Some(voice), Some(roster)) = (&mut self.voice, &self.roster) {
-            voice.said.leave_out(|user| roster.member(user).is_some());
+        if let (Some(word), Some(roster)) = (&mut self.voice.word, &self.roster) {
+            word.said.leave_out(|user| roster.member(user).is_some());
         }
         if self.waiting.is_empty() {
             return Ok(());
@@ -277,8 +191,9 @@ impl CallEvidence {
             .is_some_and(|known| known.version < roster.version)
     }
 
-    /// Takes whoever is not on the roster any more out of what is said.
-    pub fn leave_out_the_removed(&self, said: &mut Identification) {
+    /// Takes out of what is said whoever is not on the roster any more, and whom no voice may name on this call.
+    pub fn take_back(&self, said: &mut Identification) {
+        self.voice.withhold(said);
         if let Some(roster) = &self.roster {
             said.leave_out(|user| roster.member(user).is_some());
         }
@@ -304,7 +219,7 @@ impl CallEvidence {
         combine(
             members,
             &claims,
-            self.voice.as_ref(),
+            self.voice.word.as_ref(),
             &services.identity.evidence_priors,
             &policy,
         )
@@ -312,7 +227,7 @@ impl CallEvidence {
 
     /// What is said while nothing can be weighed.
     pub fn unavailable(&self) -> Identity {
-        nothing_known(Reason::Unavailable, &self.claims, self.voice.as_ref())
+        nothing_known(Reason::Unavailable, &self.claims, self.voice.word.as_ref())
     }
 
     /// The same for whoever takes the call up after a restart; `None` when it is too much to be kept.
@@ -326,7 +241,7 @@ impl CallEvidence {
             None => self.caller_before.clone(),
         };
         let members = self.roster.as_ref().map_or(&[][..], |known| &known.members);
-        Kept::of(&self.claims, self.voice.as_ref(), members, caller).document()
+        Kept::of(&self.claims, &self.voice, members, caller).document()
     }
 
     /// What stands for the caller's number; `None` while there is none.
@@ -334,31 +249,5 @@ impl CallEvidence {
         let number = self.caller.as_ref().and_then(CallerNumber::number);
         let now = number.map(|number| hash.of("caller", &number.line_key()));
         now.or_else(|| self.caller_before.clone())
-    }
-}
-
-/// Whether the voice's next word takes the place of the one before. A stream that was opened again begins with nothing, so what
-/// the first one heard stays until this one has heard as much, is sure of something else, or has heard enough that does not speak
-/// for who was named: somebody else may have the phone by now.
-fn takes_the_place_of(said: &Identification, before: &Identification) -> bool {
-    if said.net_speech_seconds >= before.net_speech_seconds {
-        return true;
-    }
-    let is_enough = said.net_speech_seconds >= FULL_EVIDENCE.get();
-    let speaks_against = |named: UserId| {
-        let own = said.llrs.iter().find(|(user, _)| *user == named);
-        own.is_some_and(|(_, llr)| llr.get() <= 0.0)
-    };
-    match (said.word(), before.word()) {
-        // Older speech makes no name of what is not a person's.
-        (Outcome::Inconclusive(Reason::Spoofed), word) => word != Outcome::Inconclusive(Reason::Spoofed),
-        (_, Outcome::Inconclusive(Reason::Spoofed)) => false,
-        (Outcome::Identified(now), Outcome::Identified(named)) => now != named,
-        (Outcome::Identified(_), _) => true,
-        (word @ (Outcome::Unknown | Outcome::Inconclusive(Reason::SeveralVoices)), known) => word != known,
-        (Outcome::Inconclusive(_), Outcome::Identified(named)) => is_enough && speaks_against(named),
-        // Other evidence may have made a name of whom the older speech was like.
-        (Outcome::Inconclusive(Reason::Ambiguous), Outcome::Inconclusive(_)) => is_enough,
-        (Outcome::Inconclusive(_), _) => false,
     }
 }

@@ -1,7 +1,7 @@
 //! One call: opened once, fed facts, PINs and audio, asked for its verdict.
 //!
 //! Webhooks [`learn`](CallSession::learn) facts, keypads and tools [`try_pin`](CallSession::try_pin) (`call_pins`), the audio is
-//! [`heard`](CallSession::heard); each is put together with all that came before, by the laws of
+//! [`heard`](CallSession::heard) (`call_voice`); each is put together with all that came before, by the laws of
 //! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the call: they only rise,
 //! whichever door the news came through and in whichever order.
 //!
@@ -187,48 +187,6 @@ impl CallSession {
         }
     }
 
-    /// Takes the voice's next word (T5). Every word is a version of its own.
-    pub async fn heard(&self, said: Identification) -> CallVerdict {
-        let ends = said.is_final && self.ends_with_its_audio();
-        if ends {
-            self.pins_tried().await;
-        }
-        let roster = self.roster().await;
-        self.heard_on(said, roster).await
-    }
-
-    /// The same by the roster that the word was found on; of a last word once the PINs were tried.
-    pub(super) async fn heard_on(&self, mut said: Identification, roster: RosterNow) -> CallVerdict {
-        let mut state = self.state.lock().await;
-        if !state.ended {
-            state.evidence.hear(&mut said);
-            state.ended = said.is_final && self.ends_with_its_audio();
-            self.touch();
-            self.next_on(&mut state, Said::Voice(Box::new(said)), roster)
-                .await;
-        }
-        (*self.verdict()).clone()
-    }
-
-    /// Says that no place is free to listen to the call, unless somebody does by now or has heard something of it.
-    pub(super) async fn say_unheard(&self) {
-        let roster = self.roster().await;
-        let mut state = self.state.lock().await;
-        let before = self.verdict();
-        let mut said = before.identification.clone();
-        let was_heard = said.net_speech_seconds > 0.0 || state.evidence.has_voice();
-        let is_said = said.reason == Some(Reason::Unavailable);
-        let is_empty = matches!(&roster, Ok(roster) if roster.members.is_empty());
-        if state.ended || self.is_listened_to() || was_heard || is_said || is_empty {
-            return;
-        }
-        said.reason = Some(Reason::Unavailable);
-        state.evidence.hear(&mut said);
-        self.touch();
-        self.next_on(&mut state, Said::Voice(Box::new(said)), roster)
-            .await;
-    }
-
     /// Whether the end of the audio is the end of the call.
     pub(super) fn ends_with_its_audio(&self) -> bool {
         !self.held_open.load(Ordering::Relaxed)
@@ -260,7 +218,7 @@ impl CallSession {
     }
 
     /// Notes that there was news of the call.
-    fn touch(&self) {
+    pub(super) fn touch(&self) {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
@@ -276,7 +234,8 @@ impl CallSession {
         self.next_on(state, said, roster).await
     }
 
-    async fn next_on(&self, state: &mut State, said: Said, roster: RosterNow) -> Arc<CallVerdict> {
+    /// The same by this roster.
+    pub(super) async fn next_on(&self, state: &mut State, said: Said, roster: RosterNow) -> Arc<CallVerdict> {
         let before = self.verdict();
         let taken = state
             .evidence
@@ -298,9 +257,9 @@ impl CallSession {
                 state.evidence.unavailable()
             }
         };
-        let spoken = !matches!(said, Said::Nothing);
+        let spoken = matches!(said, Said::Voice(_) | Said::LastWord);
         let mut identification = said.over(taken.said, &before.identification);
-        state.evidence.leave_out_the_removed(&mut identification);
+        state.evidence.take_back(&mut identification);
         let news = ended_elsewhere
             || taken.gave_way
             || before.version == 0
@@ -319,7 +278,7 @@ impl CallSession {
             identity,
         });
         // Once a call, by the node that ended it; nobody answered for one that nobody listened to.
-        if verdict.ended && !ended_elsewhere && state.evidence.was_heard_of() {
+        if verdict.ended && !ended_elsewhere && state.evidence.voice.word.is_some() {
             answered(&verdict.identification);
         }
         if news || verdict.ended {

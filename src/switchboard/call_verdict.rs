@@ -60,16 +60,18 @@ pub(super) enum Said {
     Nothing,
     /// Its next word.
     Voice(Box<Identification>),
+    /// Its word at a check between two, which is no version where it says nothing new.
+    Check(Box<Identification>),
     /// That no other word will follow.
     LastWord,
 }
 
 impl Said {
-    /// What is said by now, where another node may have heard more (`other`) than what was said here `before`.
+    /// What is said by now, where another node's word (`other`) may stand in place of what was said here `before`.
     pub fn over(self, other: Option<Identification>, before: &Identification) -> Identification {
         let latest = || before.clone();
         match self {
-            Self::Voice(said) => *said,
+            Self::Voice(said) | Self::Check(said) => *said,
             Self::Nothing => other.unwrap_or_else(latest),
             Self::LastWord => Identification {
                 is_final: true,

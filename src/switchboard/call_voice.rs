@@ -1,22 +1,97 @@
-//! A call's voice taken back: what was heard was not the caller, but the other side, or audio read in a wrong format.
+//! A call's voice: its next word, that nobody hears it any more, and words that are taken back: what was heard was not the
+//! caller, but the other side, or audio read in a wrong format.
 
-use super::call_evidence::VoiceKnown;
-use super::call_session::CallSession;
-use super::call_verdict::Said;
+use std::sync::Arc;
+
+use super::call_session::{CallSession, State};
+use super::call_verdict::{CallVerdict, Said};
+use super::roster::RosterNow;
+use super::voice_known::VoiceKnown;
 use crate::decision::Reason;
 use crate::verdict::Identification;
 
 impl CallSession {
+    /// The number of a stream that begins now: a later one's word says who has the phone.
+    pub(super) async fn begin_stream(&self) -> u64 {
+        self.state.lock().await.evidence.voice.begin_stream()
+    }
+
+    /// Takes the voice's next word (T5). Every word is a version of its own.
+    pub async fn heard(&self, said: Identification) -> CallVerdict {
+        let ends = said.is_final && self.ends_with_its_audio();
+        if ends {
+            self.pins_tried().await;
+        }
+        let roster = self.roster().await;
+        self.heard_on(said, roster).await
+    }
+
+    /// The same by the roster that the word was found on; of a last word once the PINs were tried.
+    pub(super) async fn heard_on(&self, said: Identification, roster: RosterNow) -> CallVerdict {
+        let mut state = self.state.lock().await;
+        let said = self.take_word(&mut state, said, Said::Voice, roster).await;
+        (*said).clone()
+    }
+
+    /// Takes the voice's word at a check between two; `None` where the call says as much already.
+    pub(super) async fn checked_on(&self, said: Identification, roster: RosterNow) -> Option<CallVerdict> {
+        let mut state = self.state.lock().await;
+        let before = self.verdict().version;
+        let after = self.take_word(&mut state, said, Said::Check, roster).await;
+        (after.version > before).then(|| (*after).clone())
+    }
+
+    /// Whether the call says of its voice what `said` does, so that a check has nothing new. What it says may be another's
+    /// word by now, or have been taken back.
+    pub(super) fn says(&self, said: &Identification) -> bool {
+        let before = &self.verdict().identification;
+        !self.is_in_the_dark() && (before.says_as_much_as(said) || before.hides_as_much_as(said))
+    }
+
+    /// Says that nobody hears the call: no place is free for its audio, or that does not come. What was heard before names
+    /// nobody then, for somebody else may have the phone by now. The next word of a stream that is heard takes its place.
+    pub async fn unheard(&self) {
+        let roster = self.roster().await;
+        let mut state = self.state.lock().await;
+        let is_empty = matches!(&roster, Ok(roster) if roster.members.is_empty());
+        if !self.is_listened_to() && !is_empty {
+            let said = self.verdict().identification.unheard();
+            self.take_word(&mut state, said, Said::Check, roster).await;
+        }
+    }
+
+    async fn take_word(
+        &self,
+        state: &mut State,
+        mut said: Identification,
+        as_what: fn(Box<Identification>) -> Said,
+        roster: RosterNow,
+    ) -> Arc<CallVerdict> {
+        if state.ended {
+            return self.verdict();
+        }
+        state.ended = said.is_final && self.ends_with_its_audio();
+        let is_outdated = state.evidence.voice.is_outdated(&said);
+        state.evidence.voice.hear(&mut said);
+        self.touch();
+        let said = match (is_outdated, state.ended) {
+            (false, _) => as_what(Box::new(said)),
+            (true, false) => Said::Nothing,
+            (true, true) => Said::LastWord,
+        };
+        self.next_on(state, said, roster).await
+    }
+
     /// What is known of the voice now, to be gone back to.
     pub async fn voice_known(&self) -> VoiceKnown {
-        self.state.lock().await.evidence.voice_known()
+        self.state.lock().await.evidence.voice.clone()
     }
 
     /// Forgets what was heard of the voice since `before`, and says so. Nobody may listen meanwhile.
     pub async fn forget_voice_since(&self, before: VoiceKnown) {
         let mut state = self.state.lock().await;
         let known = before.said();
-        if state.ended || !state.evidence.forget_voice_since(before) {
+        if state.ended || !state.evidence.voice.go_back_to(before) {
             return;
         }
         let said = known.unwrap_or_else(|| {

@@ -73,34 +73,30 @@ impl Switchboard {
         }
         // Whoever names another number knows nothing of the call.
         let known = known.filter(|known| *known.number() == start.number);
-        let admitted = self.permit_for(&start.number, key, known).await?;
-        let stream = start.stream_session()?;
+        let admitted = self.permit_for(&start.number, key).await;
+        if let (Err(_), Some(known)) = (&admitted, known) {
+            say_unheard(known);
+        }
+        let admitted = admitted?;
+        let session = start.stream_session()?;
         let call_session = self.known_call_session(&start.call_id, &start.number).await?;
         if call_session.verdict().ended {
             return Err(BoardError::CallEnded(start.call_id));
         }
-        LiveCall::begin(Arc::clone(&self.services), admitted, start, stream, call_session)
+        let stream = call_session.begin_stream().await;
+        let services = Arc::clone(&self.services);
+        LiveCall::begin(services, admitted, start, session, call_session, stream)
     }
 
-    /// A permit to listen to a call to `number`. Where none is free that is said of the call, if it is known.
-    async fn permit_for(
-        &self,
-        number: &DialedNumber,
-        key: Option<KeyId>,
-        known: Option<Arc<CallSession>>,
-    ) -> Result<Permit, BoardError> {
+    /// A permit to listen to a call to `number`.
+    async fn permit_for(&self, number: &DialedNumber, key: Option<KeyId>) -> Result<Permit, BoardError> {
         let tenant = self.services.owners.best_known(number).await;
         let asker = Asker::live(key).to(number);
-        let admitted = self.admit(asker.of(tenant.unwrap_or(TenantId::DEFAULT)));
-        if let (Err(_), Some(known)) = (&admitted, known) {
-            // Nobody who is refused waits for the store.
-            tokio::spawn(async move { known.say_unheard().await });
-        }
-        admitted
+        self.admit(asker.of(tenant.unwrap_or(TenantId::DEFAULT)))
     }
 
-    /// Listens again to a call that goes on, if it is paused; while no place is free it stays so. (A key's stream is not
-    /// paused, so the place is nobody's share.)
+    /// Listens again to a call that goes on, if it is paused; while no place is free it stays so, and the call is *inconclusive*
+    /// (`unavailable`): who speaks now is heard by nobody. (A key's stream is not paused, so the place is nobody's share.)
     ///
     /// # Errors
     /// [`BoardError::CallEnded`], [`BoardError::CallTaken`] when nobody will listen to this stream of it any more.
@@ -112,6 +108,7 @@ impl Switchboard {
         match self.go_on(call).await {
             Err(BoardError::Busy(_)) => {
                 call.again_at = Some(now + AGAIN);
+                say_unheard(Arc::clone(call.call_session()));
                 Ok(())
             }
             done => done,
@@ -119,13 +116,16 @@ impl Switchboard {
     }
 
     /// Ends a call as [`LiveCall::finish`] does, also one that is paused: its last word is on all that was heard of it. Where
-    /// no place is free for that, the latest word is the last; where another stream of the call is listened to by now, that
-    /// one ends it.
+    /// no place is free for that, or some of its audio was not heard, the latest word is the last; where another stream of the call
+    /// is listened to by now, that one ends it.
     pub async fn finish_call(&self, mut call: LiveCall) -> CallVerdict {
-        if call.is_paused() && self.go_on(&mut call).await.is_err() {
+        if call.is_paused() && (call.again_at.is_some() || self.go_on(&mut call).await.is_err()) {
             let call_session = call.call_session();
             if call_session.is_listened_to() {
                 return (*call_session.verdict()).clone();
+            }
+            if call.again_at.is_some() {
+                call_session.unheard().await;
             }
             return (*call_session.finish().await).clone();
         }
@@ -137,9 +137,8 @@ impl Switchboard {
         if call_session.verdict().ended {
             return Err(BoardError::CallEnded(call.id().clone()));
         }
-        let known = Some(Arc::clone(&call_session));
-        let admitted = self.permit_for(call_session.number(), None, known).await?;
-        call.go_on(admitted)
+        let admitted = self.permit_for(call_session.number(), None).await?;
+        call.go_on(admitted).await
     }
 
     /// The session of a call, while there is one.
@@ -289,6 +288,11 @@ impl Switchboard {
         };
         Ok((CallSession::begin(context, before, blank, is_known), goes_on))
     }
+}
+
+/// Says that nobody hears a call. Whoever finds no place does not wait for the store.
+fn say_unheard(call_session: Arc<CallSession>) {
+    tokio::spawn(async move { call_session.unheard().await });
 }
 
 /// The session, if it is of a call to `number`: a call id says nothing of another number's calls.

@@ -4,26 +4,43 @@
 //! voice that were there. Telephone numbers are in it as keyed hashes, users by their ids, and of those only who is on
 //! the roster: the store finds them there when they are erased.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
+use super::voice_known::VoiceKnown;
 use crate::decision::Reason;
 use crate::store::CallRecord;
 use crate::units::{Llr, UserId};
 use crate::verdict::chain::{Claim, Member, Voice};
 use crate::verdict::{Identification, OutcomeName};
 
-/// Most bytes that are kept of a call: those of a roster of some thousand users.
+/// Most bytes that are kept of a call, which the store takes: with the bounds below few calls come near.
 const MOST_BYTES: usize = 256 * 1024;
+
+/// Most ratios that are kept, beside those of whom something points to: of a larger roster the likeliest. What is left out is far
+/// below anything that makes a name.
+const MOST_RATIOS: usize = 500;
+
+/// Most users of a claim: one of so many it says nothing of.
+const MOST_SHARERS: usize = 500;
 
 /// What a call rests on.
 #[derive(Serialize)]
 pub(super) struct Kept {
     claims: Vec<Claim>,
     voice: Option<KeptVoice>,
+    /// Since when speech of the call is known to have been spoofed.
+    #[serde(with = "time::serde::rfc3339::option")]
+    spoofed_at: Option<OffsetDateTime>,
+    /// Until when what was heard was not the caller.
+    #[serde(with = "time::serde::rfc3339::option")]
+    void_until: Option<OffsetDateTime>,
+    /// How many streams the call had.
+    streams: u64,
     /// The keyed hash of the caller's number, by which wrong PINs are counted.
     caller: Option<String>,
 }
@@ -34,6 +51,12 @@ pub(super) struct Kept {
 struct KeptBefore {
     claims: Vec<Value>,
     voice: Option<KeptVoice>,
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    spoofed_at: Option<OffsetDateTime>,
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    void_until: Option<OffsetDateTime>,
+    #[serde(default)]
+    streams: u64,
     caller: Option<String>,
 }
 
@@ -47,17 +70,30 @@ struct KeptVoice {
     net_speech_seconds: f64,
     #[serde(rename = "ratios")]
     llrs: Vec<(UserId, Llr)>,
+    /// What the ratios that were left out are at most.
+    #[serde(default, rename = "others")]
+    llr_of_others: Option<Llr>,
+    /// Which of the call's streams it came by.
+    #[serde(default)]
+    stream: u64,
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
 }
 
 impl Kept {
     /// What a call rests on that goes to a number with these `members`. `caller` is the keyed hash of the caller's number.
-    pub fn of(claims: &[Claim], voice: Option<&Voice>, members: &[Member], caller: Option<String>) -> Self {
+    pub fn of(claims: &[Claim], known: &VoiceKnown, members: &[Member], caller: Option<String>) -> Self {
         let here: HashSet<UserId> = members.iter().map(|member| member.user).collect();
+        let claims: Vec<Claim> = claims.iter().map(|claim| kept_claim(claim, &here)).collect();
+        let claimed = claims.iter().flat_map(|claim| claim.users.iter().copied());
+        let claimed: HashSet<UserId> = claimed.collect();
+        let voice = known.word.as_ref();
         Self {
-            claims: claims.iter().map(|claim| kept_claim(claim, &here)).collect(),
-            voice: voice.and_then(|voice| KeptVoice::of(voice, &here)),
+            voice: voice.and_then(|voice| KeptVoice::of(voice, &here, &claimed)),
+            claims,
+            spoofed_at: known.spoofed_at,
+            void_until: known.void_until,
+            streams: known.streams,
             caller,
         }
     }
@@ -73,7 +109,7 @@ impl Kept {
 /// it.
 fn kept_claim(claim: &Claim, here: &HashSet<UserId>) -> Claim {
     let mut kept = claim.clone();
-    if !claim.users.iter().all(|user| here.contains(user)) {
+    if claim.users.len() > MOST_SHARERS || !claim.users.iter().all(|user| here.contains(user)) {
         kept.users.clear();
         kept.value_hash = None;
     }
@@ -82,9 +118,13 @@ fn kept_claim(claim: &Claim, here: &HashSet<UserId>) -> Claim {
 
 impl KeptVoice {
     /// `None` when it names somebody who is not here any more.
-    fn of(voice: &Voice, here: &HashSet<UserId>) -> Option<Self> {
+    fn of(voice: &Voice, here: &HashSet<UserId>, claimed: &HashSet<UserId>) -> Option<Self> {
         let said = &voice.said;
         let llrs = said.llrs.iter().filter(|(user, _)| here.contains(user));
+        let mut llrs: Vec<(UserId, Llr)> = llrs.copied().collect();
+        let left_out = leave_likeliest(&mut llrs, |user| {
+            said.user_id == Some(user) || claimed.contains(&user)
+        });
         let all_here = said.llrs.iter().all(|(user, _)| here.contains(user));
         let named_here = said.user_id.is_none_or(|user| here.contains(&user));
         named_here.then(|| Self {
@@ -94,12 +134,14 @@ impl KeptVoice {
             // It is that of one of them; of whom else it may be, an erasure would not find.
             llr: said.llr.filter(|_| all_here && !said.llrs.is_empty()),
             net_speech_seconds: said.net_speech_seconds,
-            llrs: llrs.copied().collect(),
+            llrs,
+            llr_of_others: said.llr_of_others.max(left_out),
+            stream: said.stream,
             at: voice.at,
         })
     }
 
-    /// The voice again; `blank` says nothing.
+    /// The voice again, as a word on the call that `blank` is of.
     fn voice(self, blank: &Identification) -> Voice {
         let at = self.at;
         let said = Identification {
@@ -109,10 +151,25 @@ impl KeptVoice {
             llr: self.llr,
             net_speech_seconds: self.net_speech_seconds,
             llrs: self.llrs,
-            ..blank.clone()
+            llr_of_others: self.llr_of_others,
+            stream: self.stream,
+            ..blank.unheard()
         };
         Voice { said, at }
     }
+}
+
+/// Leaves the likeliest, and whom else something points to; gives what the ratios of the others are at most. Rounded up it is
+/// nobody's own, which an erasure would have to find.
+fn leave_likeliest(llrs: &mut Vec<(UserId, Llr)>, is_pointed_to: impl Fn(UserId) -> bool) -> Option<Llr> {
+    llrs.sort_by_key(|(user, llr)| (Reverse(*llr), *user));
+    let (_, highest) = *llrs.get(MOST_RATIOS)?;
+    let mut place = 0;
+    llrs.retain(|(user, _)| {
+        place += 1;
+        place <= MOST_RATIOS || is_pointed_to(*user)
+    });
+    Llr::new(highest.get().ceil()).ok()
 }
 
 /// How many numbers of versions a call that is taken up leaves out. Words that say nothing new are given out and not recorded,
@@ -145,7 +202,7 @@ pub(super) struct Before {
     /// What the voice came to by itself.
     pub said: Option<Identification>,
     pub claims: Vec<Claim>,
-    pub voice: Option<Voice>,
+    pub known: VoiceKnown,
     pub caller: Option<String>,
     /// Whether the store could not be read, so that there may be more.
     pub is_unread: bool,
@@ -159,7 +216,7 @@ impl Before {
             started_at: OffsetDateTime::now_utc(),
             said: None,
             claims: Vec::new(),
-            voice: None,
+            known: VoiceKnown::default(),
             caller: None,
             is_unread: false,
         }
@@ -182,7 +239,7 @@ impl Before {
             .map_err(|fault| left_out("the evidence", &fault))
             .ok()
             .flatten();
-        let (claims, voice, caller) = kept.map_or_else(Default::default, |kept| {
+        let (claims, mut known, caller) = kept.map_or_else(Default::default, |kept| {
             let there = kept.claims.len();
             let claims = kept
                 .claims
@@ -192,14 +249,25 @@ impl Before {
             if claims.len() < there {
                 left_out("a claim", &"its kind or source is not known here");
             }
-            (claims, kept.voice.map(|voice| voice.voice(blank)), kept.caller)
+            let known = VoiceKnown {
+                word: kept.voice.map(|voice| voice.voice(blank)),
+                spoofed_at: kept.spoofed_at,
+                void_until: kept.void_until,
+                streams: kept.streams,
+            };
+            (claims, known, kept.caller)
         });
+        if record.is_final && known.word.is_none() {
+            // Of a call that is over the last word is all that is kept.
+            let at = record.updated_at;
+            known.word = said.clone().map(|said| Voice { said, at });
+        }
         Self {
             version: record.version,
             started_at: record.started_at,
             said,
             claims,
-            voice,
+            known,
             caller,
             is_unread: false,
         }
@@ -209,25 +277,117 @@ impl Before {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::CallId;
+    use crate::verdict::chain::{EvidenceKind, EvidenceSource, Tier};
     use crate::voiceprint::ModelId;
+
+    fn blank() -> Identification {
+        let number = "+12025550102".parse().unwrap();
+        Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::TooLittleSpeech)
+    }
 
     #[test]
     fn a_ratio_that_may_be_of_who_is_not_here_is_not_kept() {
         let (ana, bob) = (UserId::fresh(), UserId::fresh());
-        let number = "+12025550102".parse().unwrap();
-        let said =
-            Identification::inconclusive(number, ModelId::new("m"), "c".to_owned(), Reason::TooLittleSpeech);
         let said = Identification {
             llr: Some(4.0),
             llrs: vec![(ana, Llr::new(4.0).unwrap()), (bob, Llr::new(-4.0).unwrap())],
-            ..said
+            ..blank()
         };
         let at = OffsetDateTime::UNIX_EPOCH;
         let voice = Voice { said, at };
         let kept = |here: &[UserId]| {
             let here = here.iter().copied().collect();
-            KeptVoice::of(&voice, &here).unwrap().llr
+            KeptVoice::of(&voice, &here, &HashSet::new()).unwrap().llr
         };
         assert_eq!((kept(&[ana, bob]), kept(&[bob])), (Some(4.0), None));
+    }
+
+    /// Reads what is kept of a call that said this, as whoever takes it up.
+    fn taken_up(said: &Identification, kept: &Kept) -> Before {
+        let at = OffsetDateTime::now_utc();
+        let record = CallRecord {
+            call_id: CallId::fresh(),
+            number: said.number.clone(),
+            started_at: at,
+            updated_at: at,
+            version: 1,
+            is_final: false,
+            verdict: serde_json::to_value(said).unwrap(),
+            evidence: Some(kept.document().unwrap()),
+        };
+        Before::read(record, &blank())
+    }
+
+    fn pin_of(user: UserId, at: OffsetDateTime) -> Claim {
+        Claim {
+            tier: Tier::T4,
+            kind: EvidenceKind::Pin,
+            users: vec![user],
+            owner: 0.9,
+            speaker: Some(0.9),
+            failed: false,
+            source: EvidenceSource::Sip,
+            at,
+            value_hash: None,
+            note: None,
+        }
+    }
+
+    #[test]
+    fn a_call_on_a_number_of_thousands_is_kept_with_all_that_names_somebody() {
+        let member = |_| Member {
+            user: UserId::fresh(),
+            name: String::new(),
+            exclusive: false,
+            enrolled: true,
+        };
+        let members: Vec<Member> = (0..6_000).map(member).collect();
+        let (named, claimed) = (members[4_321].user, members[5_999].user);
+        let llr = |user: UserId, place: usize| {
+            if user == named {
+                9.0
+            } else {
+                -1.5 - place as f64 / 1e3
+            }
+        };
+        let users = members.iter().map(|member| member.user);
+        let llrs = users
+            .enumerate()
+            .map(|(place, user)| (user, Llr::new(llr(user, place)).unwrap()));
+        let said = Identification {
+            outcome: OutcomeName::Identified,
+            user_id: Some(named),
+            reason: None,
+            llr: Some(9.0),
+            llrs: llrs.collect(),
+            net_speech_seconds: 20.0,
+            ..blank()
+        };
+        let at = OffsetDateTime::now_utc();
+        let claim = pin_of(claimed, at);
+        let known = VoiceKnown {
+            word: Some(Voice {
+                said: said.clone(),
+                at,
+            }),
+            spoofed_at: Some(at),
+            void_until: None,
+            streams: 2,
+        };
+        let kept = Kept::of(std::slice::from_ref(&claim), &known, &members, None);
+        let read = taken_up(&said, &kept);
+        assert_eq!((read.claims, read.known.spoofed_at), (vec![claim], Some(at)));
+        let word = read.known.word.unwrap().said;
+        assert_eq!((word.word(), word.llr), (said.word(), said.llr));
+        for member in &members {
+            let (before, after) = (said.llr_of(member.user), word.llr_of(member.user));
+            let is_exact = [named, claimed].contains(&member.user);
+            assert!(
+                after >= before && (after == before || !is_exact),
+                "{after:?} of {before:?}"
+            );
+            assert!(after == before || after <= Llr::new(-1.0).ok(), "{after:?}");
+        }
     }
 }

@@ -43,6 +43,7 @@ mod wrong_pins;
 mod services;
 mod replays;
 mod claims;
+mod voice_known;
 mod kept;
 mod call_evidence;
 mod other_nodes;
@@ -92,7 +93,6 @@ pub(crate) use settings::{
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
 pub use board::{Switchboard, passport_roots};
 pub use call::{CallStart, LiveCall};
-pub use call_evidence::VoiceKnown;
 pub use call_session::CallSession;
 pub use call_verdict::CallVerdict;
 pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
@@ -112,5 +112,6 @@ pub use settings::{BoardSettings, DEFAULT_MODEL, IdentitySettings};
 pub use switch::{LeftBehind, SwitchReport, switch_model};
 pub use updates::{Update, Updates, VoiceEnrolled};
 pub use view::{Progress, View};
+pub use voice_known::VoiceKnown;
 
 pub use crate::verdict::Identification;

@@ -17,7 +17,7 @@ pub(super) struct Taken {
     pub gave_way: bool,
     /// Whether the call is over.
     pub ended: bool,
-    /// What the voice comes to by itself, where the other node heard more of it.
+    /// What the voice comes to by itself, where the other node's word stands now in place of ours, or was the last.
     pub said: Option<Identification>,
 }
 
@@ -64,11 +64,11 @@ impl CallEvidence {
         let ended = stored.is_final;
         let mut other = Before::read(stored, own);
         let said = other.said.take();
-        self.take_in(other);
+        let is_theirs = self.take_in(other);
         Taken {
             gave_way,
             ended,
-            said: said.filter(|said| said.is_final || said.net_speech_seconds > own.net_speech_seconds),
+            said: said.filter(|_| is_theirs || ended),
         }
     }
 }

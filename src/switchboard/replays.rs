@@ -46,6 +46,11 @@ impl ReplayWatch {
         }
     }
 
+    /// Goes on with another stream of the call, whose fingerprint begins anew.
+    pub fn begin_anew(&mut self) {
+        self.users.clear();
+    }
+
     /// Takes the name back where a recording is played, now or earlier on the call.
     pub async fn look(&mut self, services: &Services, checkpoint: &Checkpoint, said: &mut Identification) {
         if services.replay == ReplayRule::Off {

@@ -62,7 +62,7 @@ impl Vapi {
             tokio::select! {
                 () = sleep(pause) => {}
                 // Nobody is heard any more: it may have ended.
-                () = vapi_call.heard_out.cancelled(), if listened && !over => {
+                () = vapi_call.heard_out(), if listened && !over => {
                     over = true;
                     sleep(RINGING).await;
                 }

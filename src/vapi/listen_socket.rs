@@ -28,7 +28,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(30);
 /// The most bytes of a frame: half a minute of 16 kHz stereo is far more than anybody sends at a time.
 const LARGEST_FRAME: usize = 2 * 1024 * 1024;
-/// How often a stream is opened anew without any audio in between.
+/// How often a stream is opened anew without any audio in between. Then the call is heard by nobody, until something else is
+/// told of it: it may have ended.
 const MOST_TRIES: u32 = 8;
 /// The first pause before a stream is opened anew, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::switchboard::CallSession;
 use crate::units::DialedNumber;
@@ -17,7 +18,7 @@ use super::vapi_call::VapiCall;
 const LAST_WORD: Duration = Duration::from_secs(20);
 
 impl Vapi {
-    /// Begins to listen and to tell, as soon as it is known where.
+    /// Begins to listen and to tell, as soon as it is known where; to listen again, where a stream was given up.
     pub(super) fn go_on(
         self: &Arc<Self>,
         vapi_call: &Arc<VapiCall>,
@@ -27,21 +28,23 @@ impl Vapi {
         if self.is_over(vapi_call) {
             return;
         }
-        let (listen, tell) = {
+        let (heard_out, tell) = {
             let mut state = vapi_call.state();
-            let listen = self.settings.listen && state.listen_url.is_some() && !state.listening;
+            let listen = self.settings.listen && state.listen_url.is_some() && !state.is_listened_to();
             let tell = state.control_url.is_some() && !state.telling;
-            state.listening |= listen;
+            let heard_out = listen.then(CancellationToken::new);
+            if heard_out.is_some() {
+                state.heard_out.clone_from(&heard_out);
+            }
             state.telling |= tell;
-            (listen, tell)
+            (heard_out, tell)
         };
-        if listen {
+        if let Some(heard_out) = heard_out {
             let listen_socket =
                 listen_socket::listen(Arc::clone(self), Arc::clone(vapi_call), number.clone());
-            let vapi_call = Arc::clone(vapi_call);
             self.tasks.spawn(async move {
                 // However it ends, whoever waits for the last word by voice waits no longer.
-                let _heard_out = vapi_call.heard_out.clone().drop_guard();
+                let _heard_out = heard_out.drop_guard();
                 listen_socket.await;
             });
         }
@@ -92,7 +95,7 @@ impl Vapi {
 
 /// Waits until what was heard is said.
 async fn last_word(vapi_call: &VapiCall) {
-    if vapi_call.state().listening && timeout(LAST_WORD, vapi_call.heard_out.cancelled()).await.is_err() {
+    if timeout(LAST_WORD, vapi_call.heard_out()).await.is_err() {
         tracing::warn!(call.id = %vapi_call.id, "the last word by voice on call {} is missing", vapi_call.id);
     }
 }

@@ -32,8 +32,6 @@ pub(super) struct VapiCall {
     pub marker: String,
     /// Cancelled when the call has ended.
     pub ended: CancellationToken,
-    /// Cancelled when nobody listens any more.
-    pub heard_out: CancellationToken,
     /// Held while a PIN is tried.
     pub pin_turn: tokio::sync::Mutex<()>,
     began: Instant,
@@ -51,8 +49,8 @@ pub(super) struct State {
     pub control_url: Option<String>,
     /// The customer's backend that this call's messages are relayed to, where their answer named it.
     pub upstream: Option<Arc<Upstream>>,
-    /// Whether its audio is being listened to, or was.
-    pub listening: bool,
+    /// Cancelled when nobody listens to its audio any more; none before anybody did.
+    pub heard_out: Option<CancellationToken>,
     /// Whether its status is being asked of Vapi's API.
     pub followed: bool,
     /// Whether verdicts are being told, or were.
@@ -94,7 +92,6 @@ impl VapiCall {
             id,
             marker,
             ended: CancellationToken::new(),
-            heard_out: CancellationToken::new(),
             pin_turn: tokio::sync::Mutex::default(),
             began: Instant::now(),
             call_session: OnceLock::new(),
@@ -142,6 +139,14 @@ impl VapiCall {
         self.is_over() || self.call_session().is_some_and(|call| call.verdict().ended)
     }
 
+    /// Waits until nobody listens any more; not where nobody does.
+    pub(super) async fn heard_out(&self) {
+        let heard_out = self.state().heard_out.clone();
+        if let Some(heard_out) = heard_out {
+            heard_out.cancelled().await;
+        }
+    }
+
     /// Forgets what was kept of the caller's voice and words.
     pub(super) fn forget_audio(&self) {
         let mut state = self.state();
@@ -151,6 +156,12 @@ impl VapiCall {
 }
 
 impl State {
+    /// Whether somebody listens to its audio.
+    pub(super) fn is_listened_to(&self) -> bool {
+        let heard_out = self.heard_out.as_ref();
+        heard_out.is_some_and(|heard_out| !heard_out.is_cancelled())
+    }
+
     /// What became of a PIN on this call before, or where it stands at this `place` of the conversation.
     pub(super) fn pin_answer(&self, place: Option<usize>, stands_for: [u8; 32]) -> Option<String> {
         let known = |place: &Option<usize>| self.pins.get(&(*place, stands_for));

@@ -80,7 +80,7 @@ impl VapiStream {
     }
 
     /// Hears all that comes. When nothing more will, the last word by voice is said: for good if the call is over; a call
-    /// that goes on without its stream, or without this process, may still be decided otherwise.
+    /// that goes on without this process may still be decided otherwise, and one that goes on without its stream names nobody.
     pub(super) async fn follow(mut self, mut events: Receiver<Event>) {
         let mut ticks = interval(TICK);
         loop {
@@ -106,10 +106,14 @@ impl VapiStream {
         let rest = self.reader.end(self.vapi_call.clock());
         self.take(rest).await;
         self.pass_on(true).await;
-        match self.call {
+        match self.call.take() {
             Some(call) if self.vapi_call.has_ended() => drop(call.finish().await),
-            Some(call) => call.leave().await,
-            None => {}
+            Some(call) if self.vapi.leaving.is_cancelled() => call.leave().await,
+            given_up => {
+                // Its place is given back first: whoever has that listens.
+                drop(given_up);
+                say_unheard(&self.vapi, &self.vapi_call).await;
+            }
         }
     }
 
@@ -282,6 +286,7 @@ impl VapiStream {
                 let id = &self.vapi_call.id;
                 tracing::info!(call.id = %id, %fault, "call {id} is no longer listened to: {fault}");
                 self.call = None;
+                say_unheard(&self.vapi, &self.vapi_call).await;
             }
         }
     }
@@ -294,5 +299,15 @@ impl VapiStream {
             self.frames += 1;
             capture.listen(what, text, bytes, at.as_millis());
         }
+    }
+}
+
+/// Says that nobody hears a call any more, unless it is over, or this process leaves and another goes on with it.
+async fn say_unheard(vapi: &Vapi, vapi_call: &VapiCall) {
+    if vapi.is_over(vapi_call) {
+        return;
+    }
+    if let Some(call_session) = vapi_call.call_session() {
+        call_session.unheard().await;
     }
 }

@@ -155,6 +155,20 @@ pub struct Identification {
     #[serde(skip)]
     #[schema(ignore)]
     pub llrs: Vec<(UserId, Llr)>,
+    /// What the ratio of anybody else who is enrolled is at most, where `llrs` are not of all: of a large roster the store keeps
+    /// the likeliest.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub llr_of_others: Option<Llr>,
+    /// Whether a countermeasure took whole windows of the stream's speech for spoofed, whatever is said of it: no voice names
+    /// anybody on the call any more.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub was_spoofed: bool,
+    /// Which of the call's streams it was heard on, from 1; 0 where that is not known. Of two the later says who has the phone.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub stream: u64,
 }
 
 impl Identification {
@@ -178,6 +192,21 @@ impl Identification {
             is_final: false,
             warnings: Vec::new(),
             llrs: Vec::new(),
+            llr_of_others: None,
+            was_spoofed: false,
+            stream: 0,
+        }
+    }
+
+    /// What is said once nobody hears the call any more: what was measured so far stays, the word on it does not.
+    #[must_use]
+    pub fn unheard(&self) -> Self {
+        let (number, model, calibration) =
+            (self.number.clone(), self.model.clone(), self.calibration.clone());
+        Self {
+            net_speech_seconds: self.net_speech_seconds,
+            quality: self.quality,
+            ..Self::inconclusive(number, model, calibration, Reason::Unavailable)
         }
     }
 
@@ -222,6 +251,7 @@ impl Identification {
         self.reason = Some(reason);
         (self.user_id, self.user_name, self.posterior) = (None, None, None);
         self.llrs.clear();
+        self.llr_of_others = None;
     }
 
     /// Takes out whoever is not there any more, by name, as a candidate and in the ratios. A name that goes is no word on
@@ -238,6 +268,12 @@ impl Identification {
             self.llr = self.candidates.first().map(|best| best.llr);
         }
         self.llrs.retain(|(user, _)| is_there(*user));
+    }
+
+    /// The ratio of a user; of one whose own was not kept, what it is at most. `None` where nothing says anything of them.
+    pub fn llr_of(&self, user: UserId) -> Option<Llr> {
+        let own = self.llrs.iter().find(|(of, _)| *of == user);
+        own.map(|(_, llr)| *llr).or(self.llr_of_others)
     }
 
     /// Whether a recording was played.

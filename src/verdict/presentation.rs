@@ -18,6 +18,8 @@ pub struct Presentation {
     pub llr: Llr,
     /// Whether that is enough by the card, or was before, by whole windows.
     pub is_spoofed: bool,
+    /// Whether it was enough by whole windows, now or before: that is not forgotten.
+    pub was_spoofed: bool,
 }
 
 /// What a countermeasure heard of one stream. Every sample of its speech is heard at least once, in the window that ends at the
@@ -87,6 +89,7 @@ impl PresentationMeter {
         self.said = Some(Presentation {
             llr,
             is_spoofed: is_over || self.was_spoofed,
+            was_spoofed: self.was_spoofed,
         });
         Ok(())
     }

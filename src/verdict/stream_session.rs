@@ -322,10 +322,9 @@ impl StreamSession {
         let quality = self.quality_so_far();
         let is_enough = self.finder.net_speech() >= analyst.extractor.card().minimum_net_speech();
         let print = match quality {
-            // A recording's was made of all of it; of a call that is longer than what is kept the windows tell.
-            _ if self.is_recording || (self.windows.have_moved_on() && self.saw_by(analyst)) => {
-                self.seen.print.take()
-            }
+            // A recording's was made of all of it; of a call whose beginning counts no more the windows tell.
+            _ if self.is_recording => self.seen.print.take(),
+            Some(quality) if self.windows.have_moved_on() => self.windows.together(quality.bandwidth),
             Some(quality) if is_enough => {
                 let (kept, windows) = (self.finder.speech(), self.windows.voices());
                 let pooled = self.stretches.voice(analyst, kept, windows, position)?;

@@ -11,6 +11,9 @@ use crate::voiceprint::{Bandwidth, Embedding, ExtractError, ModelId, Voiceprint}
 
 use super::level::levelled;
 
+/// The latest speech past what the finder keeps that is kept here, in windows: as much as a name falls by. More of it is older.
+const LATEST: usize = 2;
+
 /// The voice of the last seconds of speech.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecentVoice {
@@ -30,8 +33,8 @@ pub(super) struct Windows {
     dropped: usize,
     /// Speech that came when the finder kept no more, as far as it fills no window yet.
     past: Zeroizing<Vec<f32>>,
-    /// The second half of the last window of such speech.
-    tail: Zeroizing<Vec<f32>>,
+    /// The last [`LATEST`] windows of such speech.
+    latest: Zeroizing<Vec<f32>>,
     /// Whether the last window is unlike those before it, so that somebody else may have begun to speak in it.
     last_is_unlike: bool,
     /// How many windows there were when the last seconds were asked for.
@@ -46,7 +49,7 @@ impl Windows {
             voices: Vec::new(),
             dropped: 0,
             past: Zeroizing::new(Vec::new()),
-            tail: Zeroizing::new(Vec::new()),
+            latest: Zeroizing::new(Vec::new()),
             last_is_unlike: false,
             asked_after: 0,
         }
@@ -74,8 +77,8 @@ impl Windows {
         self.dropped > 0
     }
 
-    /// Hears what is due. If the model is another than the last time, what is kept is heard again, and what is not
-    /// is forgotten.
+    /// Hears what is due. If the model is another than the last time, what is kept is heard again where it is all there was; else
+    /// the latest speech alone is.
     ///
     /// # Errors
     /// [`ExtractError`] when the speaker model fails.
@@ -83,17 +86,35 @@ impl Windows {
         let model = analyst.extractor.card().id();
         if self.model.as_ref() != Some(model) {
             self.model = Some(model.clone());
-            self.voices.clear();
-            (self.dropped, self.asked_after) = (0, 0);
+            self.begin_anew(analyst, kept)?;
         }
-        let (window, half) = lengths();
+        let (window, _) = lengths();
         for piece in kept.chunks_exact(window).skip(self.dropped + self.voices.len()) {
             self.add(analyst.extractor.embed(&levelled(piece))?);
         }
         while self.past.len() >= window {
             let piece: Zeroizing<Vec<f32>> = Zeroizing::new(self.past.drain(..window).collect());
             self.add(analyst.extractor.embed(&levelled(&piece))?);
-            self.tail = Zeroizing::new(piece[half..].to_vec());
+            let older = (self.latest.len() + window).saturating_sub(LATEST * window);
+            self.latest = Zeroizing::new([&self.latest[older..], &piece].concat());
+        }
+        Ok(())
+    }
+
+    /// Forgets what another model heard. What was said long ago must not come back as if it were said now: where more was
+    /// said since than is kept of the beginning, only the latest of it is heard again.
+    fn begin_anew(&mut self, analyst: &mut Analyst, kept: &[f32]) -> Result<(), ExtractError> {
+        let (heard, (window, _)) = (self.heard(), lengths());
+        self.voices.clear();
+        self.last_is_unlike = false;
+        (self.dropped, self.asked_after) = (0, 0);
+        if heard <= kept.len() / window {
+            return Ok(());
+        }
+        self.dropped = heard - self.latest.len() / window;
+        let latest = self.latest.clone();
+        for piece in latest.chunks_exact(window) {
+            self.add(analyst.extractor.embed(&levelled(piece))?);
         }
         Ok(())
     }
@@ -131,7 +152,11 @@ impl Windows {
 
     /// The samples of a window's length that end now.
     fn newest(&self, kept: &[f32]) -> Zeroizing<Vec<f32>> {
-        let before = if self.tail.is_empty() { kept } else { &self.tail };
+        let before = if self.latest.is_empty() {
+            kept
+        } else {
+            &self.latest
+        };
         let missing = lengths().0.saturating_sub(self.past.len()).min(before.len());
         Zeroizing::new([&before[before.len() - missing..], &self.past].concat())
     }

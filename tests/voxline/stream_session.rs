@@ -1,5 +1,7 @@
 //! Laws of the ears: one stream, one result, whatever the pieces, the door and the coding it came by.
 
+mod exchanging;
+
 use voxline::bytes::{Encoding, Limits, RawStream};
 use voxline::decision::VOICE_WINDOW;
 use voxline::engine::Analyst;

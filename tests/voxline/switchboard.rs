@@ -6,6 +6,7 @@ mod calls;
 mod echoes;
 mod enrolling;
 mod everybody;
+mod exchanging;
 mod identifying;
 mod in_slices;
 mod in_the_dark;
@@ -15,6 +16,8 @@ mod recording;
 mod replays;
 mod spoofing;
 mod systems;
+mod two_nodes;
+mod unheard;
 
 use std::collections::HashMap;
 use std::fs::File;

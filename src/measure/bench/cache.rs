@@ -193,7 +193,12 @@ impl Kept {
         let presentation = |kept: KeptPresentation| {
             let read = |(llr, is_spoofed)| {
                 let llr = Llr::new(llr).ok()?;
-                Some(Presentation { llr, is_spoofed })
+                Some(Presentation {
+                    llr,
+                    is_spoofed,
+                    // What is asked once a call is over, of its other streams.
+                    was_spoofed: false,
+                })
             };
             kept.map_or(Some(None), |kept| read(kept).map(Some))
         };
@@ -363,6 +368,7 @@ mod tests {
                 presentation: Some(Presentation {
                     llr: Llr::new(-2.25).unwrap(),
                     is_spoofed: false,
+                    was_spoofed: false,
                 }),
             },
         ];

@@ -99,7 +99,7 @@ impl<'a> Weighed<'a> {
             .iter()
             .filter_map(|claim| Present::of(claim, &places))
             .collect();
-        let voice = voice_llrs(heard, &places, roster.len());
+        let voice = voice_llrs(heard, roster, &places);
         let shares = Shares {
             unknown_owner: evidence_priors.unknown_owner_share,
             third_party: policy.unknown_share,
@@ -203,7 +203,7 @@ fn llrs<'p, 'a: 'p>(
 
 /// The voice's ratio of each user of the roster: 0 for who is not enrolled. Empty when the voice may not be
 /// weighed: there is none yet, the audio is too bad, or several people speak.
-fn voice_llrs(heard: Option<&Voice>, places: &HashMap<UserId, usize>, users: usize) -> Vec<f64> {
+fn voice_llrs(heard: Option<&Voice>, roster: &[Member], places: &HashMap<UserId, usize>) -> Vec<f64> {
     let said = heard.map(|heard| &heard.said);
     let Some(said) = said.filter(|said| !said.llrs.is_empty()) else {
         return Vec::new();
@@ -215,7 +215,9 @@ fn voice_llrs(heard: Option<&Voice>, places: &HashMap<UserId, usize>, users: usi
     if !weighs {
         return Vec::new();
     }
-    let mut llrs = vec![0.0; users];
+    let others = said.llr_of_others.map_or(0.0, |llr| llr.get());
+    let of = |member: &Member| if member.enrolled { others } else { 0.0 };
+    let mut llrs: Vec<f64> = roster.iter().map(of).collect();
     for (user, llr) in &said.llrs {
         if let Some(place) = places.get(user) {
             llrs[*place] = llr.get();

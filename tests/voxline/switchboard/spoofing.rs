@@ -2,16 +2,20 @@
 //!
 //! The countermeasure of these tests takes whoever is loud for spoofed, so that one recording can be both.
 
+use std::sync::Arc;
+
 use voxline::decision::Reason;
 use voxline::engine::Asker;
-use voxline::switchboard::{BoardError, CallStart, CallVerdict, ClipBytes, Identification, IssueCode};
+use voxline::switchboard::{
+    BoardError, CallStart, CallVerdict, ClipBytes, Identification, IssueCode, Switchboard,
+};
 use voxline::units::CallId;
 use voxline::verdict::OutcomeName;
 
 use super::calls::start;
 use super::identifying::untimed;
 use super::replays::down_the_telephone;
-use super::{TestDeployment, number};
+use super::{TestDeployment, number, open};
 use crate::countermeasures::{breaking, installed, loudness};
 use crate::support::{clip, wav};
 
@@ -49,7 +53,11 @@ async fn identified(
 }
 
 async fn called(deployment: &TestDeployment, start: CallStart, gain: f32, file: &str) -> Vec<CallVerdict> {
-    let mut call = deployment.board.open_call(start, None).await.unwrap();
+    called_at(&deployment.board, start, gain, file).await
+}
+
+async fn called_at(board: &Switchboard, start: CallStart, gain: f32, file: &str) -> Vec<CallVerdict> {
+    let mut call = board.open_call(start, None).await.unwrap();
     call.call_session().hold_open();
     let mut said = Vec::new();
     for piece in down_the_telephone(&at(gain, file)).chunks(3_200) {
@@ -128,6 +136,48 @@ async fn who_spoofed_once_is_named_by_no_later_speech_or_stream() {
             assert_ne!(said.identification.outcome, OutcomeName::Identified);
         }
     }
+}
+
+/// A poor copy of a user's voice is like nobody's, and a better one comes by another stream, or at the next process.
+#[tokio::test]
+async fn a_spoofed_stranger_is_followed_by_no_name_restart_or_not() {
+    let folder = installed(&loudness(), &[]);
+    let deployment = listening(&folder).await;
+    for restarts in [false, true] {
+        let begun = start(number(1));
+        let loud = called(&deployment, begun.clone(), 1.0, "calls/stranger-man.wav").await;
+        let unknown = |said: &CallVerdict| said.identification.outcome == OutcomeName::Unknown;
+        assert!(loud.last().is_some_and(unknown), "it is nobody's");
+        let countermeasure = [("decision.countermeasure", folder.path().to_str().unwrap())];
+        let board = if restarts {
+            deployment.board.recorded().await;
+            open(&deployment.folder, &countermeasure).await
+        } else {
+            Arc::clone(&deployment.board)
+        };
+        for said in called_at(&board, begun, SOFTER, "calls/alice-1.wav").await {
+            assert_ne!(said.identification.outcome, OutcomeName::Identified);
+            assert_eq!(said.identity.speaker.user_id, None, "restarted: {restarts}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ears_that_fail_on_a_second_stream_take_the_first_ones_name_back() {
+    // It takes no loud speech.
+    let folder = installed(
+        &breaking(0.002),
+        &[("spoofed_from = 0.0", "spoofed_from = 900.0")],
+    );
+    let deployment = listening(&folder).await;
+    let begun = start(number(1));
+    let soft = called(&deployment, begun.clone(), SOFTER, "calls/alice-1.wav").await;
+    let alice = Some(deployment.people["alice"]);
+    assert_eq!(soft.last().unwrap().identity.speaker.user_id, alice);
+    let loud = called(&deployment, begun, 3.0, "calls/alice-1.wav").await;
+    let last = loud.last().unwrap();
+    assert_eq!(last.identification.reason, Some(Reason::Unavailable));
+    assert_eq!(last.identity.speaker.user_id, None);
 }
 
 #[tokio::test]

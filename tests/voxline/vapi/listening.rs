@@ -1,8 +1,11 @@
-//! Listen streams that are other than they say or than is thought: a mix, channels turned round, another format.
+//! Listen streams that are other than they say or than is thought: a mix, channels turned round, another format; and those
+//! that come no more.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{TestDeployment, script};
+use super::harness::{NUMBER, TestDeployment, script};
 
 const STRANGER: &str = "+12025550199";
 
@@ -74,4 +77,65 @@ async fn a_voice_that_was_heard_in_a_wrong_format_is_taken_back() {
     assert_eq!(last["verdict"]["speaker"]["user_id"], Value::Null, "{last}");
     let told = deployment.told_so_far("c-format");
     assert!(!told.last().unwrap().contains("Alice"), "{told:?}");
+}
+
+/// Waits until nobody hears a call any more; what is said of it then.
+async fn unheard(deployment: &TestDeployment, call: &str) -> Value {
+    for _ in 0..1_800 {
+        let said = deployment.call(call).await;
+        if said["verdict"]["speaker"]["reason"] == "unavailable" {
+            return said["verdict"].clone();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is heard still: {}", deployment.call(call).await);
+}
+
+/// It takes the half minute in which a stream is opened again and again.
+#[tokio::test]
+async fn a_stream_that_is_given_up_leaves_no_name_and_is_tried_again() {
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-deaf", STRANGER);
+    let parts = [("user", "alice-1"), ("user", "alice-2")].repeat(2);
+    let play = json!({"script": script(&parts), "speed": 3.0, "cut_at": 15.0, "refused": 8});
+    deployment.answer("c-deaf", play, json!({}));
+    deployment.told("c-deaf", "] identified: ");
+    let verdict = unheard(&deployment, "c-deaf").await;
+    assert_eq!(
+        (&verdict["outcome"], &verdict["user_id"]),
+        (&json!("inconclusive"), &Value::Null),
+        "{verdict}"
+    );
+    // What is told of the call next has it listened to again.
+    let mut speaker = Value::Null;
+    for at in 0..600 {
+        deployment.send(json!({
+            "type": "transcript", "timestamp": 1_000 + at, "role": "user", "transcriptType": "final",
+            "transcript": "Hello?", "call": {"id": "c-deaf"}, "phoneNumber": {"number": NUMBER},
+        }));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        speaker = deployment.call("c-deaf").await["verdict"]["speaker"]["user_id"].clone();
+        if !speaker.is_null() {
+            break;
+        }
+    }
+    assert_eq!(speaker, deployment.alice);
+    deployment.end("c-deaf");
+    let last = deployment.last_word("c-deaf").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+}
+
+#[tokio::test]
+async fn a_call_that_outlasts_the_limit_leaves_no_name() {
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_LIMITS_CALL_MINUTES", "0.2")], true);
+    deployment.ring("c-long", STRANGER);
+    let parts = [("user", "alice-1"), ("user", "alice-2")];
+    let play = json!({"script": script(&parts), "speed": 3.0});
+    deployment.answer("c-long", play, json!({}));
+    deployment.told("c-long", "] identified: ");
+    let verdict = unheard(&deployment, "c-long").await;
+    assert_eq!(verdict["user_id"], Value::Null, "{verdict}");
+    deployment.end("c-long");
+    let last = deployment.last_word("c-long").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], Value::Null, "{last}");
 }

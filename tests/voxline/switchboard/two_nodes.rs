@@ -1,0 +1,174 @@
+//! Two nodes of one store: the word that stands at one, or is taken back there, is so at the other.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use voxline::switchboard::{CallSession, Identification, PinWay, Switchboard};
+use voxline::units::{CallId, UserId};
+use voxline::verdict::OutcomeName;
+
+use super::call_sessions::{called_by, heard, person};
+use super::{number, open};
+use crate::postgres;
+
+struct TwoNodes {
+    boards: [Arc<Switchboard>; 2],
+    alice: UserId,
+    bob: UserId,
+    _folders: [TempDir; 2],
+}
+
+impl TwoNodes {
+    /// With Alice and Bob on the first number; `None` where the tests against servers are switched off.
+    async fn open() -> Option<Self> {
+        if postgres::skipped() {
+            return None;
+        }
+        let (url, key) = (postgres::database().await, "5e".repeat(32));
+        let flags = [
+            ("store.url", url.as_str()),
+            ("store.pepper", key.as_str()),
+            // Any 64 digits are a key.
+            ("store.master_key", key.as_str()),
+        ];
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let boards = [open(&folders[0], &flags).await, open(&folders[1], &flags).await];
+        let store = boards[0].store();
+        store.add_number(&number(1), None, None).await.unwrap();
+        let alice = person("Alice", &number(1), 1, Some("4821"));
+        let bob = person("Bob", &number(1), 2, None);
+        Some(Self {
+            alice: store.add_user(alice).await.unwrap().id,
+            bob: store.add_user(bob).await.unwrap().id,
+            boards,
+            _folders: folders,
+        })
+    }
+
+    /// The call at this node, which takes it up if the other has news of it.
+    async fn call(&self, node: usize, id: &CallId) -> Arc<CallSession> {
+        self.boards[node].call_session(id, &number(1)).await.unwrap()
+    }
+
+    /// Each takes in what the other said, until neither has news.
+    async fn follow(&self) {
+        for board in self.boards.iter().cycle().take(4) {
+            for board in &self.boards {
+                board.recorded().await;
+            }
+            board.follow_other_nodes().await;
+        }
+    }
+}
+
+/// The voice's word on so many seconds of a stream: this user, or nobody who is known.
+fn said(user: Option<UserId>, stream: u64, seconds: f64) -> Identification {
+    let outcome = user.map_or(OutcomeName::Unknown, |_| OutcomeName::Identified);
+    let mut said = heard(&number(1), outcome, user, 8.0);
+    (said.stream, said.net_speech_seconds) = (stream, seconds);
+    said
+}
+
+/// Who is named, by the voice alone and by all evidence.
+fn named(call: &CallSession) -> (Option<UserId>, Option<UserId>) {
+    let said = call.verdict();
+    (said.identification.user_id, said.identity.speaker.user_id)
+}
+
+#[tokio::test]
+async fn an_older_longer_word_comes_back_at_no_node() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    for streams in [[0, 0], [1, 2]] {
+        let id = CallId::fresh();
+        let a = nodes.call(0, &id).await;
+        a.heard(said(Some(nodes.alice), streams[0], 60.0)).await;
+        nodes.boards[0].recorded().await;
+        let b = nodes.call(1, &id).await;
+        assert_eq!(named(&b).1, Some(nodes.alice), "she is taken up");
+        b.heard(said(None, streams[1], 3.0)).await;
+        nodes.follow().await;
+        assert_eq!((named(&a), named(&b)), ((None, None), (None, None)));
+        // The next version, of a header, gives nothing back.
+        a.learn(&called_by(77)).await;
+        nodes.follow().await;
+        assert_eq!((named(&a), named(&b)), ((None, None), (None, None)));
+        if streams[0] > 0 {
+            // Nor does the older stream's last word.
+            a.heard(said(Some(nodes.alice), streams[0], 61.0)).await;
+            nodes.follow().await;
+            assert_eq!((named(&a), named(&b)), ((None, None), (None, None)));
+        }
+        let last = a.finish().await;
+        assert_eq!(last.identification.outcome, OutcomeName::Unknown);
+        nodes.boards[0].recorded().await;
+        let record = nodes.boards[1].call_record(&id).await.unwrap().unwrap();
+        assert!(record.is_final && record.verdict["user_id"].is_null());
+        nodes.follow().await;
+        assert!(b.verdict().ended && named(&b) == (None, None));
+    }
+}
+
+#[tokio::test]
+async fn a_phone_handed_on_at_one_node_is_so_at_the_other() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    let id = CallId::fresh();
+    let (a, b) = (nodes.call(0, &id).await, nodes.call(1, &id).await);
+    let turns = [Some(nodes.alice), Some(nodes.bob), None, Some(nodes.alice)];
+    for (turn, user) in turns.into_iter().enumerate() {
+        b.heard(said(user, 1, 10.0 + 5.0 * turn as f64)).await;
+        nodes.follow().await;
+        assert_eq!(
+            (named(&a), named(&b)),
+            ((user, user), (user, user)),
+            "turn {turn}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_voice_that_is_taken_back_at_one_node_is_so_at_the_other() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    let id = CallId::fresh();
+    let (a, b) = (nodes.call(0, &id).await, nodes.call(1, &id).await);
+    let before = b.voice_known().await;
+    b.heard(said(Some(nodes.bob), 1, 5.0)).await;
+    nodes.follow().await;
+    assert_eq!(named(&a), (Some(nodes.bob), Some(nodes.bob)));
+    b.forget_voice_since(before).await;
+    nodes.follow().await;
+    assert_eq!((named(&a), named(&b)), ((None, None), (None, None)));
+    // The next version, of a PIN, gives nothing back.
+    a.try_pin("4821", PinWay::Tool).await;
+    nodes.follow().await;
+    for call in [&a, &b] {
+        assert_eq!(named(call), (None, Some(nodes.alice)), "claimed by the PIN");
+    }
+    b.heard(said(Some(nodes.alice), 2, 4.0)).await;
+    nodes.follow().await;
+    assert_eq!(named(&a), (Some(nodes.alice), Some(nodes.alice)));
+}
+
+#[tokio::test]
+async fn that_nobody_hears_at_one_node_names_nobody_at_the_other() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    let id = CallId::fresh();
+    let (a, b) = (nodes.call(0, &id).await, nodes.call(1, &id).await);
+    a.heard(said(Some(nodes.alice), 1, 60.0)).await;
+    nodes.follow().await;
+    assert_eq!(named(&b), (Some(nodes.alice), Some(nodes.alice)));
+    a.unheard().await;
+    nodes.follow().await;
+    assert_eq!((named(&a), named(&b)), ((None, None), (None, None)));
+    // Whoever is heard next is named at both.
+    b.heard(said(Some(nodes.bob), 2, 3.0)).await;
+    nodes.follow().await;
+    assert_eq!(named(&a), (Some(nodes.bob), Some(nodes.bob)));
+}

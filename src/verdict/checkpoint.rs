@@ -13,7 +13,7 @@ use super::windows::RecentVoice;
 
 /// Net speech, in seconds, at which a live call is judged: dense where a decision is near. Each checkpoint gives the voice
 /// of all the speech so far, pooled out of stretches and windows (`src/verdict/stretches.rs`): of two minutes of speech all of them
-/// together embed 32 s. Between them and after them every whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of speech is
+/// together embed 19 s. Between them and after them every whole [`VOICE_WINDOW`](crate::decision::VOICE_WINDOW) of speech is
 /// checked, which embeds each second once, and half a window after one that is unlike those before it the last seconds are.
 pub const CHECKPOINTS: &[f64] = &[
     1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0,

@@ -1,10 +1,10 @@
 //! The voice of a live call out of stretches of its speech, none of which is embedded over and over.
 //!
 //! A network that pools over time says nearly the same of two stretches by the weighted mean of their directions as of
-//! both in one piece, as long as neither is much shorter than four seconds (docs/operations.md has the error rates). So
-//! the first twenty seconds are five stretches, the open one is embedded again only while it is short, and what comes
-//! after the last is told by the windows that are embedded anyway. A stretch is also the longest piece of work of a
-//! live call, for which all others wait.
+//! both in one piece, as long as neither is much shorter than four seconds (docs/operations.md has the error rates); and
+//! once eight seconds were heard so, windows of 1.6 s say the rest as well. So the first eight seconds are two stretches,
+//! the open one is embedded again only while it is short, and what comes after is told by the windows that are embedded
+//! anyway. A stretch is also the longest piece of work of a live call, for which all others wait.
 
 use crate::decision::VOICE_WINDOW;
 use crate::engine::Analyst;
@@ -15,7 +15,7 @@ use crate::voiceprint::{Embedding, ExtractError, ModelId};
 use super::level::levelled;
 
 /// Where stretches end, in seconds of speech.
-const ENDS: [f64; 5] = [4.0, 8.0, 13.0, 16.0, 20.0];
+const ENDS: [f64; 2] = [4.0, 8.0];
 
 /// The open stretch is embedded where it ends, and before that at this checkpoint, in seconds of speech; the first one at every
 /// checkpoint.

@@ -284,15 +284,15 @@ impl Judge<'_> {
     /// How sure the figures are: error rates and detection costs by how trials rank, costs of ratios by what they say.
     fn intervals(&self, judged: &[Judged<'_>]) -> Result<Option<Intervals>, BenchError> {
         let ranked = self.drawn(judged, Scored::rank)?;
-        let (Some(ranked), false) = (ranked, judged.iter().all(|one| one.scored.is_heard())) else {
+        let (Some(mut ranked), false) = (ranked, judged.iter().all(|one| one.scored.is_heard())) else {
             return Ok(ranked);
         };
         // The same speakers are drawn again.
         let said = self.drawn(judged, |scored| scored.score)?;
-        Ok(said.map(|Intervals { cllr, min_cllr, .. }| Intervals {
-            cllr,
-            min_cllr,
-            ..ranked
+        Ok(said.map(|said| {
+            ranked.cllr = said.cllr;
+            ranked.min_cllr = said.min_cllr;
+            ranked
         }))
     }
 

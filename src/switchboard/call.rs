@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use tracing::Span;
 
-use crate::bytes::{Encoding, RawStream};
+use crate::bytes::RawStream;
 use crate::decision::{Reason, SequentialDecision};
 use crate::engine::Permit;
-use crate::units::{CallId, DialedNumber, Hertz};
-use crate::verdict::{CHECKPOINTS, Checkpoint, Identification, OutcomeName, StreamSession};
+use crate::units::CallId;
+use crate::verdict::{Checkpoint, Identification, OutcomeName, StreamSession};
 use crate::voiceprint::ModelId;
 
 use super::active_model::ActiveModel;
 use super::arrivals::Arrivals;
 use super::call_session::{AudioSlot, CallSession};
+use super::call_start::CallStart;
 use super::call_verdict::CallVerdict;
 use super::error::BoardError;
 use super::replays::{ReplayWatch, keep_call};
@@ -29,23 +30,6 @@ const PIECE_MILLISECONDS: u32 = 80;
 /// When the next of a call's pieces should have been heard, and when its last.
 const NEXT_WITHIN: Duration = Duration::from_millis(100);
 const LAST_WITHIN: Duration = Duration::from_millis(200);
-
-/// How a call's audio arrives.
-#[derive(Debug, Clone)]
-pub struct CallStart {
-    /// The carrier's id of the call.
-    pub call_id: CallId,
-    /// The dialed number.
-    pub number: DialedNumber,
-    /// How samples are written.
-    pub encoding: Encoding,
-    /// Samples a second.
-    pub rate: Hertz,
-    /// One or two.
-    pub channels: u16,
-    /// Which of two channels holds the caller.
-    pub caller_channel: Option<u16>,
-}
 
 /// A call being listened to: whoever has this feeds the [`CallSession`] its audio. It holds its permit until it ends or is
 /// paused.
@@ -74,17 +58,6 @@ pub struct LiveCall {
     arrivals: Arrivals,
     /// Whether the next audio had to be waited for.
     waited: bool,
-}
-
-impl CallStart {
-    /// What follows the stream.
-    ///
-    /// # Errors
-    /// [`BoardError::Shape`] when the audio has a shape that cannot be listened to.
-    pub(super) fn stream_session(&self) -> Result<StreamSession, BoardError> {
-        StreamSession::new(self.rate, self.channels, self.caller_channel, CHECKPOINTS)
-            .map_err(|fault| BoardError::listening("the stream", fault))
-    }
 }
 
 impl LiveCall {

@@ -9,9 +9,10 @@ use time::OffsetDateTime;
 use tokio::join;
 
 use super::board::Switchboard;
-use super::call::{CallStart, LiveCall};
+use super::call::LiveCall;
 use super::call_evidence::CallContext;
 use super::call_session::CallSession;
+use super::call_start::CallStart;
 use super::call_verdict::CallVerdict;
 use super::error::BoardError;
 use super::kept::{Before, StoredVersion};

@@ -54,6 +54,7 @@ mod call_pins;
 mod call_voice;
 mod call_sessions;
 mod arrivals;
+mod call_start;
 mod call;
 mod cert_fetch;
 
@@ -92,7 +93,8 @@ pub(crate) use settings::{
 
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
 pub use board::{Switchboard, passport_roots};
-pub use call::{CallStart, LiveCall};
+pub use call::LiveCall;
+pub use call_start::CallStart;
 pub use call_session::CallSession;
 pub use call_verdict::CallVerdict;
 pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};

@@ -5,7 +5,8 @@ use std::time::Instant;
 use serde::Deserialize;
 use time::{Duration, OffsetDateTime};
 
-use super::call::{CallStart, LiveCall};
+use super::call::LiveCall;
+use super::call_start::CallStart;
 use super::error::BoardError;
 use super::recording::ClipBytes;
 use super::updates::Updates;

@@ -52,6 +52,8 @@ pub(super) struct VapiStream {
     /// Whether it is to be, still.
     finds_sides: bool,
     call: Option<LiveCall>,
+    /// The number of the stream that was heard last; 0 before any was.
+    stream: u64,
     /// When a place to listen is looked for anew, by the call's clock.
     again_at: Option<Duration>,
     /// What was known of the voice before this stream.
@@ -72,6 +74,7 @@ impl VapiStream {
             assistant_mute: None,
             sides: None,
             call: None,
+            stream: 0,
             again_at: None,
             before: None,
             deaf_at: None,
@@ -112,7 +115,7 @@ impl VapiStream {
             given_up => {
                 // Its place is given back first: whoever has that listens.
                 drop(given_up);
-                say_unheard(&self.vapi, &self.vapi_call).await;
+                say_unheard(&self.vapi, &self.vapi_call, self.stream).await;
             }
         }
     }
@@ -180,7 +183,10 @@ impl VapiStream {
             caller_channel: None,
         };
         match self.vapi.board.open_call(start, None).await {
-            Ok(call) => self.call = Some(call),
+            Ok(call) => {
+                self.stream = call.stream();
+                self.call = Some(call);
+            }
             Err(fault) => {
                 if is_first && matches!(fault, BoardError::Busy(_)) {
                     metrics::counter!(REFUSED).increment(1);
@@ -286,7 +292,7 @@ impl VapiStream {
                 let id = &self.vapi_call.id;
                 tracing::info!(call.id = %id, %fault, "call {id} is no longer listened to: {fault}");
                 self.call = None;
-                say_unheard(&self.vapi, &self.vapi_call).await;
+                say_unheard(&self.vapi, &self.vapi_call, self.stream).await;
             }
         }
     }
@@ -302,12 +308,13 @@ impl VapiStream {
     }
 }
 
-/// Says that nobody hears a call any more, unless it is over, or this process leaves and another goes on with it.
-async fn say_unheard(vapi: &Vapi, vapi_call: &VapiCall) {
+/// Says that a stream of a call is not heard any more (0: that none could be), unless the call is over, or this process leaves and
+/// another goes on with it.
+async fn say_unheard(vapi: &Vapi, vapi_call: &VapiCall, stream: u64) {
     if vapi.is_over(vapi_call) {
         return;
     }
     if let Some(call_session) = vapi_call.call_session() {
-        call_session.unheard().await;
+        call_session.unheard(stream).await;
     }
 }

@@ -91,6 +91,29 @@ async fn unheard(deployment: &TestDeployment, call: &str) -> Value {
     panic!("it is heard still: {}", deployment.call(call).await);
 }
 
+#[tokio::test]
+async fn no_name_stands_while_a_stream_is_opened_again_and_again() {
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-cut", STRANGER);
+    let parts = [("user", "alice-1"), ("user", "alice-2")].repeat(2);
+    // Five tries take 15.75 s, and the sixth brings audio.
+    let play = json!({"script": script(&parts), "speed": 3.0, "cut_at": 15.0, "refused": 5});
+    deployment.answer("c-cut", play, json!({}));
+    deployment.told("c-cut", "] identified: ");
+    let verdict = unheard(&deployment, "c-cut").await;
+    assert_eq!(verdict["user_id"], Value::Null, "{verdict}");
+    // Nothing else is told of the call: it is the same round of tries.
+    let mut speaker = Value::Null;
+    for _ in 0..600 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        speaker = deployment.call("c-cut").await["verdict"]["speaker"]["user_id"].clone();
+        if !speaker.is_null() {
+            break;
+        }
+    }
+    assert_eq!(speaker, deployment.alice);
+}
+
 /// It takes the half minute in which a stream is opened again and again.
 #[tokio::test]
 async fn a_stream_that_is_given_up_leaves_no_name_and_is_tried_again() {

@@ -74,9 +74,12 @@ impl VapiStream {
             .call_session()
             .filter(is_named)
             .map(|_| vapi_call.clock());
+        let found = vapi_call.state().caller_channel;
+        let mut usual = Shape::from(vapi.settings.listen_defaults);
+        usual.caller_channel = found.unwrap_or(usual.caller_channel);
         Self {
-            reader: ListenReader::new(vapi.settings.listen_defaults.into()),
-            finds_sides: vapi.settings.listen_defaults.finds_caller,
+            reader: ListenReader::new(usual),
+            finds_sides: vapi.settings.listen_defaults.finds_caller && found.is_none(),
             vapi,
             vapi_call,
             number,
@@ -149,13 +152,15 @@ impl VapiStream {
         for piece in pieces {
             match piece {
                 Piece::Begin(shape) => {
-                    // What was heard in a wrong format, or of the other side, was not the caller.
+                    // What was heard in a wrong format, or of the other side, was not the caller; of an earlier socket it was.
                     self.call = None;
+                    if self.before.is_some() {
+                        self.vapi_call.state().held = None;
+                    }
                     self.forget_voice().await;
                     self.deaf_at = self.deaf_from(shape);
                     self.assistant_mute = Some((AssistantMute::new(shape), shape));
                     self.sides = (self.finds_sides && shape.channels == 2).then(|| Sides::new(shape));
-                    self.vapi_call.state().held = None;
                     self.begin(shape).await;
                 }
                 Piece::Audio { bytes, other, at } => {
@@ -294,6 +299,7 @@ impl VapiStream {
             return;
         };
         (self.sides, self.finds_sides) = (None, false);
+        self.vapi_call.state().caller_channel = Some(caller);
         let id = &self.vapi_call.id;
         if caller == shape.caller_channel {
             tracing::debug!(call.id = %id, caller, "the caller of {id} is on channel {caller}, as was thought");

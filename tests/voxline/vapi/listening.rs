@@ -149,6 +149,28 @@ async fn a_stream_that_is_given_up_leaves_no_name_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_lost_in_its_middle_is_heard_from_its_recording() {
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_BACKFILL", "true")], true);
+    let audio = crate::support::project("enrollment_samples/calls/alice-1.wav");
+    let kept = deployment
+        .peer
+        .ask(&json!({"do": "record", "call": "c-lost", "audio": audio.display().to_string()}));
+    deployment.ring("c-lost", STRANGER);
+    let play = json!({"script": script(&[("user", "alice-1"), ("user", "alice-2")]), "speed": 3.0, "cut_at": 3.0, "refused": 99});
+    deployment.answer("c-lost", play, json!({}));
+    unheard(&deployment, "c-lost").await;
+    deployment
+        .send(json!({"type": "status-update", "status": "ended", "timestamp": 9, "call": {"id": "c-lost"}}));
+    deployment.send(json!({
+        "type": "end-of-call-report", "timestamp": 10, "endedReason": "customer-ended-call",
+        "call": {"id": "c-lost"}, "artifact": {"recording": {"mono": {"customerUrl": kept["url"]}}},
+    }));
+    let last = deployment.last_word("c-lost").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+    assert_eq!(last["verdict"]["outcome"], "identified", "{last}");
+}
+
+#[tokio::test]
 async fn a_call_that_outlasts_the_limit_leaves_no_name() {
     let mut deployment = TestDeployment::open_with(&[("VOXLINE_LIMITS_CALL_MINUTES", "0.2")], true);
     deployment.ring("c-long", STRANGER);

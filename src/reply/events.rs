@@ -14,7 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::switchboard::{CallVerdict, Update, Updates};
-use crate::verdict::Shown;
+use crate::verdict::{EarlyWords, Shown};
 
 use super::app_state::AppState;
 use super::auth::{Allowed, Identify};
@@ -30,7 +30,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
     get, path = "/v1/calls/events", operation_id = "streamCalls", tag = "calls",
     responses((
         status = 200, content_type = "text/event-stream", body = CallVerdict,
-        description = "An event `update` for each new version of a verdict; an event `enrolled` with `user_id`, \
+        description = "An event `update` for each new version of a verdict (for a key without the scope `scores`, \
+                       while little was heard, for each that says something new); an event `enrolled` with `user_id`, \
                        `enrollment_id`, `again` (whether the user was enrolled before) and `at` for each voice that is \
                        enrolled here; an event `lagged` with `{\"missed\": n}` when the reader was too slow and lost some",
     )),
@@ -44,6 +45,7 @@ pub(super) async fn stream(
         updates: allowed.view(&app).updates(),
         leaving: app.leaving.clone(),
         scores: allowed.visitor.sees_scores(),
+        early: EarlyWords::default(),
         reader: Some(Guest::new(allowed.visitor, app)),
     };
     let events = unfold(watch, |mut watch| async move {
@@ -57,6 +59,8 @@ struct Watch {
     updates: Updates,
     leaving: CancellationToken,
     scores: bool,
+    /// What was told without scores so far, where there is more to come: that there is another version, and when, would tell what it says.
+    early: EarlyWords,
     /// Whoever reads the stream, while they may.
     reader: Option<Guest>,
 }
@@ -64,25 +68,44 @@ struct Watch {
 impl Watch {
     /// The next event; `None` when the service shuts down, or whoever reads may no longer.
     async fn next(&mut self) -> Option<Event> {
-        let received = tokio::select! {
-            biased;
-            () = self.leaving.cancelled() => return None,
-            () = unwelcome(&mut self.reader) => return None,
-            received = self.updates.next() => received,
-        };
+        loop {
+            let received = tokio::select! {
+                biased;
+                () = self.leaving.cancelled() => return None,
+                () = unwelcome(&mut self.reader) => return None,
+                received = self.updates.next() => received,
+            };
+            if let Ok(Update::Call(verdict)) = &received
+                && !self.is_told(verdict)
+            {
+                continue;
+            }
+            return self.event(received);
+        }
+    }
+
+    /// Whether a version is told to whoever reads.
+    fn is_told(&mut self, verdict: &CallVerdict) -> bool {
+        let document = || serde_json::to_value(verdict).unwrap_or_default();
+        self.scores || self.early.is_told(&verdict.call_id, &document())
+    }
+
+    /// What was received, as an event.
+    fn event(&mut self, received: Result<Update, RecvError>) -> Option<Event> {
         match received {
-            Ok(Update::Call(verdict)) => self.event(*verdict),
+            Ok(Update::Call(verdict)) => self.update(*verdict),
             Ok(Update::Enrolled(enrolled)) => Event::default().event("enrolled").json_data(enrolled).ok(),
-            Err(RecvError::Lagged(missed)) => Some(
-                Event::default()
-                    .event("lagged")
-                    .data(json!({ "missed": missed }).to_string()),
-            ),
+            Err(RecvError::Lagged(missed)) => {
+                // The end of a call may be among them.
+                self.early = EarlyWords::default();
+                let data = json!({ "missed": missed }).to_string();
+                Some(Event::default().event("lagged").data(data))
+            }
             Err(RecvError::Closed) => None,
         }
     }
 
-    fn event(&self, verdict: CallVerdict) -> Option<Event> {
+    fn update(&self, verdict: CallVerdict) -> Option<Event> {
         let id = format!("{}/{}", verdict.call_id, verdict.version);
         let event = Event::default().event("update").id(id);
         event.json_data(Shown::new(verdict, self.scores)).ok()
@@ -124,6 +147,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn without_scores_one_event_tells_of_versions_that_say_the_same() {
+        let (sender, updates) = broadcast::channel(8);
+        let first = update(1);
+        for (version, reason) in [(1, Reason::TooLittleSpeech), (2, Reason::Ambiguous)] {
+            let mut next = first.clone();
+            (next.version, next.identification.reason) = (version, Some(reason));
+            sender.send(Update::Call(Box::new(next))).unwrap();
+        }
+        sender.send(Update::Call(Box::new(update(3)))).unwrap();
+        let mut watch = Watch {
+            updates: Updates::new(updates, Access::operator()),
+            leaving: CancellationToken::new(),
+            scores: false,
+            early: EarlyWords::default(),
+            reader: None,
+        };
+        assert!(text(watch.next().await.unwrap()).await.contains("\"version\":1"));
+        let next = text(watch.next().await.unwrap()).await;
+        assert!(next.contains("\"version\":3"), "of another call: {next}");
+    }
+
+    #[tokio::test]
     async fn a_reader_who_fell_behind_is_told_how_much_it_missed() {
         let (sender, updates) = broadcast::channel(2);
         for version in 1..=5 {
@@ -133,6 +178,7 @@ mod tests {
             updates: Updates::new(updates, Access::operator()),
             leaving: CancellationToken::new(),
             scores: true,
+            early: EarlyWords::default(),
             reader: None,
         };
         let lagged = text(watch.next().await.unwrap()).await;

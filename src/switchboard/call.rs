@@ -18,6 +18,7 @@ use super::call_session::{AudioSlot, CallSession};
 use super::call_start::CallStart;
 use super::call_verdict::CallVerdict;
 use super::error::BoardError;
+use super::heard_streams::SIGNED_AGAIN;
 use super::replays::{ReplayWatch, keep_call};
 use super::roster::RosterNow;
 use super::services::Services;
@@ -52,6 +53,8 @@ pub struct LiveCall {
     heard_by: Option<ModelId>,
     /// Which of the call's streams it is.
     stream: u64,
+    /// When other nodes were last told that it is heard.
+    signed_at: Instant,
     replays: ReplayWatch,
     named: bool,
     span: Span,
@@ -92,6 +95,7 @@ impl LiveCall {
             sequential: SequentialDecision::default(),
             heard_by: None,
             stream,
+            signed_at: Instant::now(),
             replays: ReplayWatch::begin(),
             named: false,
             arrivals: Arrivals::default(),
@@ -119,6 +123,11 @@ impl LiveCall {
         &self.call_session
     }
 
+    /// Which of the call's streams it is.
+    pub fn stream(&self) -> u64 {
+        self.stream
+    }
+
     /// Gives its place to others until it goes on, as while its caller is on hold. What was heard so far stays: before and after
     /// it is one call.
     pub fn pause(&mut self) {
@@ -139,16 +148,19 @@ impl LiveCall {
     ///
     /// # Errors
     /// [`BoardError::CallTaken`] when another stream of it is listened to by now.
-    pub(super) async fn go_on(&mut self, admitted: Permit) -> Result<(), BoardError> {
+    pub(super) fn go_on(&mut self, admitted: Permit) -> Result<(), BoardError> {
         self.place = Some((admitted, slot_of(&self.call_session)?));
         if self.again_at.take().is_some() {
             self.session = Some(Box::new(self.start.stream_session()?));
             self.raw = RawStream::new(self.start.encoding, self.start.channels);
             self.waiting.clear();
-            self.stream = self.call_session.begin_stream().await;
             (self.said, self.heard_by) = (None, None);
             self.replays.begin_anew();
             self.arrivals = Arrivals::default();
+            self.stream = self.call_session.begin_stream();
+        } else if self.call_session.has_later_stream_than(self.stream) {
+            // It is the one that is heard last, again.
+            self.stream = self.call_session.begin_stream();
         }
         Ok(())
     }
@@ -208,6 +220,10 @@ impl LiveCall {
             // Said at once: an earlier word must not stand as if somebody were still listening.
             updates.push(self.unavailable(false).await);
         }
+        if self.session.is_some() && self.signed_at.elapsed() >= SIGNED_AGAIN {
+            self.signed_at = Instant::now();
+            self.call_session.note_stream(self.stream, true).await;
+        }
         Ok(updates)
     }
 
@@ -243,6 +259,7 @@ impl LiveCall {
         for checkpoint in &checkpoints {
             self.say(&active_model, checkpoint).await;
         }
+        self.call_session.note_stream(self.stream, false).await;
     }
 
     /// Waits for PINs that are being tried, where this is the end of the call too: they count for the last word.

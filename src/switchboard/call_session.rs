@@ -8,7 +8,7 @@
 //! A call always has an answer. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
 //! facts that came meanwhile are kept and weighed once it can be.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::call_evidence::{CallContext, CallEvidence};
 use super::call_verdict::{CallVerdict, Said};
+use super::heard_streams::HeardStreams;
 use super::kept::{Before, StoredVersion, VERSIONS_LEFT_OUT};
 use super::keypad::Keypad;
 use super::outcomes::answered;
@@ -41,6 +42,8 @@ pub struct CallSession {
     in_the_dark: AtomicBool,
     /// Whether somebody sends its audio.
     listened_to: AtomicBool,
+    /// How many streams there were, as far as it is known here.
+    pub(super) streams: AtomicU64,
     pub(super) keypad: Mutex<Keypad>,
     /// The PINs being tried; closed from the beginning, so that waiting ends whenever there are none.
     pub(super) trying: TaskTracker,
@@ -69,7 +72,16 @@ impl Drop for AudioSlot {
 impl CallSession {
     /// A call that begins, or one that was there before this process. `blank` says of it that nothing is known;
     /// `is_known` whether the store could be read.
-    pub(super) fn begin(context: CallContext, before: Before, blank: Identification, is_known: bool) -> Self {
+    pub(super) fn begin(
+        context: CallContext,
+        mut before: Before,
+        blank: Identification,
+        is_known: bool,
+    ) -> Self {
+        if !context.services.store.is_shared() {
+            // Whoever heard it before was an earlier process.
+            before.known.heard = HeardStreams::default();
+        }
         let trying = TaskTracker::new();
         trying.close();
         let first = CallVerdict {
@@ -88,6 +100,7 @@ impl CallSession {
             held_open: AtomicBool::new(false),
             in_the_dark: AtomicBool::new(!is_known),
             listened_to: AtomicBool::new(false),
+            streams: AtomicU64::new(before.known.streams),
             keypad: Mutex::default(),
             trying,
             touched: Mutex::new(Instant::now()),
@@ -243,6 +256,7 @@ impl CallSession {
             .await;
         let ended_elsewhere = taken.ended && !state.ended;
         state.ended |= taken.ended;
+        state.evidence.voice.streams = self.learn_streams(state.evidence.voice.streams);
         let brought = match roster {
             Ok(roster) => state.evidence.bring_in(&self.context, roster).await,
             Err(fault) => Err(fault),
@@ -258,21 +272,20 @@ impl CallSession {
             }
         };
         let spoken = matches!(said, Said::Voice(_) | Said::LastWord);
+        let is_sign = matches!(said, Said::Sign);
         let mut identification = said.over(taken.said, &before.identification);
         state.evidence.take_back(&mut identification);
         let news = ended_elsewhere
             || taken.gave_way
             || before.version == 0
             || !before.says_as_much_as(&identification, &identity);
-        if !news && !spoken {
+        if !news && !spoken && !is_sign {
             return before;
         }
+        let stored = state.evidence.stored.map_or(0, |stored| stored.number);
         let verdict = Arc::new(CallVerdict {
             call_id: self.id().clone(),
-            version: before
-                .version
-                .max(state.evidence.stored.map_or(0, |stored| stored.number))
-                + 1,
+            version: before.version.max(stored) + 1,
             ended: state.ended,
             identification,
             identity,
@@ -282,19 +295,26 @@ impl CallSession {
             answered(&verdict.identification);
         }
         if news || verdict.ended {
+            log(&verdict);
+        }
+        if news || is_sign || verdict.ended {
             self.record(&verdict, &mut state.evidence).await;
         }
         self.latest.send_replace(Arc::clone(&verdict));
-        self.context
-            .services
-            .channels
-            .send(self.context.tenant, Update::Call(Box::new((*verdict).clone())));
+        if news || !is_sign {
+            let update = Update::Call(Box::new((*verdict).clone()));
+            self.context.services.channels.send(self.context.tenant, update);
+        }
         verdict
     }
 
-    /// Has a version logged and recorded.
+    /// Takes in how many streams others know of; gives how many there were.
+    fn learn_streams(&self, known: u64) -> u64 {
+        self.streams.fetch_max(known, Ordering::AcqRel).max(known)
+    }
+
+    /// Has a version recorded.
     async fn record(&self, verdict: &CallVerdict, evidence: &mut CallEvidence) {
-        log(verdict);
         let Some(document) = verdict.document() else {
             return;
         };

@@ -62,6 +62,8 @@ pub(super) enum Said {
     Voice(Box<Identification>),
     /// Its word at a check between two, which is no version where it says nothing new.
     Check(Box<Identification>),
+    /// Nothing to whoever asks; to other nodes that a stream is heard still, or is not any more.
+    Sign,
     /// That no other word will follow.
     LastWord,
 }
@@ -72,7 +74,7 @@ impl Said {
         let latest = || before.clone();
         match self {
             Self::Voice(said) | Self::Check(said) => *said,
-            Self::Nothing => other.unwrap_or_else(latest),
+            Self::Nothing | Self::Sign => other.unwrap_or_else(latest),
             Self::LastWord => Identification {
                 is_final: true,
                 ..other.unwrap_or_else(latest)

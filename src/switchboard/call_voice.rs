@@ -2,18 +2,41 @@
 //! caller, but the other side, or audio read in a wrong format.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use time::OffsetDateTime;
 
 use super::call_session::{CallSession, State};
 use super::call_verdict::{CallVerdict, Said};
+use super::heard_streams::HeardStreams;
 use super::roster::RosterNow;
 use super::voice_known::VoiceKnown;
 use crate::decision::Reason;
 use crate::verdict::Identification;
 
 impl CallSession {
-    /// The number of a stream that begins now: a later one's word says who has the phone.
-    pub(super) async fn begin_stream(&self) -> u64 {
-        self.state.lock().await.evidence.voice.begin_stream()
+    /// The number of a stream that begins now: a later one's word says who has the phone. Nobody who begins to hear a call waits
+    /// for whoever is at work on it.
+    pub(super) fn begin_stream(&self) -> u64 {
+        self.streams.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Whether a stream has begun since this one did.
+    pub(super) fn has_later_stream_than(&self, stream: u64) -> bool {
+        self.streams.load(Ordering::Acquire) > stream
+    }
+
+    /// Has other nodes know that a stream is heard still, or that it is not any more.
+    pub(super) async fn note_stream(&self, stream: u64, is_heard: bool) {
+        if !self.context.services.store.is_shared() {
+            return;
+        }
+        let roster = self.roster().await;
+        let mut state = self.state.lock().await;
+        if !state.ended {
+            state.evidence.voice.note_stream(stream, is_heard);
+            self.next_on(&mut state, Said::Sign, roster).await;
+        }
     }
 
     /// Takes the voice's next word (T5). Every word is a version of its own.
@@ -48,16 +71,35 @@ impl CallSession {
         !self.is_in_the_dark() && (before.says_as_much_as(said) || before.hides_as_much_as(said))
     }
 
-    /// Says that nobody hears the call: no place is free for its audio, or that does not come. What was heard before names
-    /// nobody then, for somebody else may have the phone by now. The next word of a stream that is heard takes its place.
-    pub async fn unheard(&self) {
+    /// Says that `stream` of the call is not heard any more, or of 0 that none could be: no place is free for its audio, or that
+    /// does not come. What was heard before names nobody then, for somebody else may have the phone by now, unless another
+    /// stream is known to be heard, here or at another node. The next word of a stream that is heard takes its place.
+    pub async fn unheard(&self, stream: u64) {
         let roster = self.roster().await;
         let mut state = self.state.lock().await;
         let is_empty = matches!(&roster, Ok(roster) if roster.members.is_empty());
-        if !self.is_listened_to() && !is_empty {
-            let said = self.verdict().identification.unheard();
-            self.take_word(&mut state, said, Said::Check, roster).await;
+        if self.is_listened_to() || is_empty || state.ended {
+            return;
         }
+        let said = Identification {
+            stream,
+            ..self.verdict().identification.unheard()
+        };
+        let (voice, now) = (&mut state.evidence.voice, OffsetDateTime::now_utc());
+        if !self.context.services.store.is_shared() {
+            // There is no other node that could hear it.
+            voice.heard = HeardStreams::default();
+        }
+        let was_heard = voice.heard.is_heard(stream, now);
+        if voice.is_put_aside(&said, now) {
+            voice.note_stream(stream, false);
+            if was_heard {
+                // Where it is heard still its words count from now on.
+                self.next_on(&mut state, Said::Sign, roster).await;
+            }
+            return;
+        }
+        self.take_word(&mut state, said, Said::Check, roster).await;
     }
 
     async fn take_word(
@@ -71,13 +113,12 @@ impl CallSession {
             return self.verdict();
         }
         state.ended = said.is_final && self.ends_with_its_audio();
-        let is_outdated = state.evidence.voice.is_outdated(&said);
-        state.evidence.voice.hear(&mut said);
+        let is_said = state.evidence.voice.hear(&mut said);
         self.touch();
-        let said = match (is_outdated, state.ended) {
-            (false, _) => as_what(Box::new(said)),
-            (true, false) => Said::Nothing,
-            (true, true) => Said::LastWord,
+        let said = match (is_said, state.ended) {
+            (true, _) => as_what(Box::new(said)),
+            (false, false) => Said::Nothing,
+            (false, true) => Said::LastWord,
         };
         self.next_on(state, said, roster).await
     }

@@ -76,7 +76,7 @@ impl Switchboard {
         let known = known.filter(|known| *known.number() == start.number);
         let admitted = self.permit_for(&start.number, key).await;
         if let (Err(_), Some(known)) = (&admitted, known) {
-            say_unheard(known);
+            say_unheard(known, 0);
         }
         let admitted = admitted?;
         let session = start.stream_session()?;
@@ -84,7 +84,7 @@ impl Switchboard {
         if call_session.verdict().ended {
             return Err(BoardError::CallEnded(start.call_id));
         }
-        let stream = call_session.begin_stream().await;
+        let stream = call_session.begin_stream();
         let services = Arc::clone(&self.services);
         LiveCall::begin(services, admitted, start, session, call_session, stream)
     }
@@ -109,7 +109,7 @@ impl Switchboard {
         match self.go_on(call).await {
             Err(BoardError::Busy(_)) => {
                 call.again_at = Some(now + AGAIN);
-                say_unheard(Arc::clone(call.call_session()));
+                say_unheard(Arc::clone(call.call_session()), call.stream());
                 Ok(())
             }
             done => done,
@@ -126,7 +126,7 @@ impl Switchboard {
                 return (*call_session.verdict()).clone();
             }
             if call.again_at.is_some() {
-                call_session.unheard().await;
+                call_session.unheard(call.stream()).await;
             }
             return (*call_session.finish().await).clone();
         }
@@ -139,7 +139,7 @@ impl Switchboard {
             return Err(BoardError::CallEnded(call.id().clone()));
         }
         let admitted = self.permit_for(call_session.number(), None).await?;
-        call.go_on(admitted).await
+        call.go_on(admitted)
     }
 
     /// The session of a call, while there is one.
@@ -292,8 +292,8 @@ impl Switchboard {
 }
 
 /// Says that nobody hears a call. Whoever finds no place does not wait for the store.
-fn say_unheard(call_session: Arc<CallSession>) {
-    tokio::spawn(async move { call_session.unheard().await });
+fn say_unheard(call_session: Arc<CallSession>, stream: u64) {
+    tokio::spawn(async move { call_session.unheard(stream).await });
 }
 
 /// The session, if it is of a call to `number`: a call id says nothing of another number's calls.

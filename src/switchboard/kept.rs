@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
+use super::heard_streams::HeardStreams;
 use super::voice_known::VoiceKnown;
 use crate::decision::Reason;
 use crate::store::CallRecord;
@@ -41,6 +42,7 @@ pub(super) struct Kept {
     void_until: Option<OffsetDateTime>,
     /// How many streams the call had.
     streams: u64,
+    heard: HeardStreams,
     /// The keyed hash of the caller's number, by which wrong PINs are counted.
     caller: Option<String>,
 }
@@ -57,6 +59,8 @@ struct KeptBefore {
     void_until: Option<OffsetDateTime>,
     #[serde(default)]
     streams: u64,
+    #[serde(default)]
+    heard: HeardStreams,
     caller: Option<String>,
 }
 
@@ -94,6 +98,7 @@ impl Kept {
             spoofed_at: known.spoofed_at,
             void_until: known.void_until,
             streams: known.streams,
+            heard: known.heard.clone(),
             caller,
         }
     }
@@ -254,6 +259,7 @@ impl Before {
                 spoofed_at: kept.spoofed_at,
                 void_until: kept.void_until,
                 streams: kept.streams,
+                heard: kept.heard,
             };
             (claims, known, kept.caller)
         });
@@ -372,8 +378,8 @@ mod tests {
                 at,
             }),
             spoofed_at: Some(at),
-            void_until: None,
             streams: 2,
+            ..VoiceKnown::default()
         };
         let kept = Kept::of(std::slice::from_ref(&claim), &known, &members, None);
         let read = taken_up(&said, &kept);

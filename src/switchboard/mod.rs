@@ -43,6 +43,7 @@ mod wrong_pins;
 mod services;
 mod replays;
 mod claims;
+mod heard_streams;
 mod voice_known;
 mod kept;
 mod call_evidence;
@@ -94,8 +95,8 @@ pub(crate) use settings::{
 pub use alike::{AlikeAs, AlikePair, AlikeVoices, NamedUser};
 pub use board::{Switchboard, passport_roots};
 pub use call::LiveCall;
-pub use call_start::CallStart;
 pub use call_session::CallSession;
+pub use call_start::CallStart;
 pub use call_verdict::CallVerdict;
 pub use enrol::{Agreement, EnrolmentQuality, EnrolmentReport};
 pub use enrol_live::{EnrolmentProgress, EnrolmentStart, LiveEnrolment};

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use super::heard_streams::HeardStreams;
 use crate::decision::{FULL_EVIDENCE, Outcome, Reason};
 use crate::units::UserId;
 use crate::verdict::Identification;
@@ -21,6 +22,8 @@ pub struct VoiceKnown {
     pub(super) void_until: Option<OffsetDateTime>,
     /// How many streams there were, as far as it is known here. They are counted, for clocks of two nodes differ.
     pub(super) streams: u64,
+    /// Which of them are heard, here or at another node.
+    pub(super) heard: HeardStreams,
 }
 
 impl VoiceKnown {
@@ -29,16 +32,14 @@ impl VoiceKnown {
         self.word.as_ref().map(|word| word.said.clone())
     }
 
-    /// The number of a stream that begins now.
-    pub(super) fn begin_stream(&mut self) -> u64 {
-        self.streams += 1;
-        self.streams
+    /// Takes the voice's next word, and gives whether it is to be said: one that is put aside is not, nor that nobody hears the call
+    /// where something else is held against it. On a call on which a recording was played no voice names anybody any more,
+    /// whichever stream it comes by; nor where a stream was spoofed.
+    pub(super) fn hear(&mut self, said: &mut Identification) -> bool {
+        self.hear_now(said, OffsetDateTime::now_utc())
     }
 
-    /// Takes the voice's next word. On a call on which a recording was played no voice names anybody any more, whichever
-    /// stream it comes by; nor where a stream was spoofed.
-    pub(super) fn hear(&mut self, said: &mut Identification) {
-        let now = OffsetDateTime::now_utc();
+    fn hear_now(&mut self, said: &mut Identification, now: OffsetDateTime) -> bool {
         // Another stream begins with nothing. What was found in less than a window may have been mended in its own.
         let of_another = |before: &Voice| {
             before.said.is_spoofed() && said.net_speech_seconds < before.said.net_speech_seconds
@@ -46,8 +47,21 @@ impl VoiceKnown {
         if said.was_spoofed || self.word.as_ref().is_some_and(of_another) {
             self.spoofed_at = self.spoofed_at.or(Some(now));
         }
+        let is_unheard = said.word() == UNAVAILABLE;
         self.withhold(said);
-        self.hear_at(said, now);
+        self.heard.note(said.stream, !said.is_final && !is_unheard, now);
+        let waits = is_unheard || self.is_put_aside(said, now);
+        self.hear_at(said, now) || !waits
+    }
+
+    /// Notes that a stream is heard still, or is not any more. A word of it that stands is as new as that.
+    pub(super) fn note_stream(&mut self, stream: u64, is_heard: bool) {
+        let now = OffsetDateTime::now_utc();
+        self.heard.note(stream, is_heard, now);
+        let own = self.word.as_mut().filter(|word| word.said.stream == stream);
+        if let Some(own) = own.filter(|_| is_heard) {
+            own.at = now;
+        }
     }
 
     /// Takes back whom a word names on a call on which a recording was played, or speech was spoofed.
@@ -74,6 +88,7 @@ impl VoiceKnown {
         let spoofed_at = other.spoofed_at.filter(|at| counts(*at));
         let word = other.word.filter(|word| counts(word.at) && self.is_news(word));
         self.streams = self.streams.max(other.streams);
+        self.heard.take_in(&other.heard);
         self.spoofed_at = [self.spoofed_at, spoofed_at].into_iter().flatten().min();
         if let Some(word) = word {
             is_theirs |= self.hear_at(&word.said, word.at);
@@ -104,6 +119,7 @@ impl VoiceKnown {
         *self = Self {
             void_until: Some(OffsetDateTime::now_utc()),
             streams: self.streams,
+            heard: std::mem::take(&mut self.heard),
             ..before
         };
         is_news
@@ -120,16 +136,21 @@ impl VoiceKnown {
             .is_none_or(|own| theirs.at > own.at || (theirs.said.is_replay() && !own.said.is_replay()))
     }
 
-    /// Whether a word was heard on an earlier stream than the one that stands: it says nothing of who has the phone now.
-    pub(super) fn is_outdated(&self, said: &Identification) -> bool {
-        let stands = self.word.as_ref().filter(|word| word.said.word() != UNAVAILABLE);
-        stands.is_some_and(|word| said.stream != 0 && said.stream < word.said.stream)
+    /// Whether a word says nothing of who has the phone now. The word that stands holds against earlier streams' for as long as the
+    /// stream that brought it is known to be heard; and whoever does not hear the call says nothing of it while another stream is.
+    pub(super) fn is_put_aside(&self, said: &Identification, now: OffsetDateTime) -> bool {
+        if said.word() == UNAVAILABLE {
+            return self.heard.is_other_heard(said.stream, now);
+        }
+        let later = self.word.as_ref().map(|word| word.said.stream);
+        let later = later.filter(|later| said.stream != 0 && *later > said.stream);
+        later.is_some_and(|later| self.heard.is_heard(later, now))
     }
 
     /// Has a word stand, where it takes the place of the one that does; whether it did.
     fn hear_at(&mut self, said: &Identification, at: OffsetDateTime) -> bool {
         let is_weightier = self.word.as_ref().is_none_or(|before| {
-            let takes_it = takes_the_place_of(said, &before.said) && !self.is_outdated(said);
+            let takes_it = takes_the_place_of(said, &before.said) && !self.is_put_aside(said, at);
             said.is_replay() || (takes_it && !before.said.is_replay())
         });
         if is_weightier {
@@ -217,9 +238,9 @@ mod tests {
     #[test]
     fn that_nobody_hears_takes_the_place_of_a_name_and_gives_way_to_any_word() {
         let named = Outcome::Identified(alice());
-        for (unheard, seconds) in [(0, 0.0), (2, 3.0)] {
+        for (unheard, seconds) in [(0, 0.0), (1, 60.0), (2, 3.0)] {
             let mut known = known(&said(named, 1, 60.0), 1);
-            known.hear(&mut said(UNAVAILABLE, unheard, seconds));
+            assert!(known.hear(&mut said(UNAVAILABLE, unheard, seconds)));
             assert_eq!(word(&known), Some(UNAVAILABLE));
             let little = Outcome::Inconclusive(Reason::TooLittleSpeech);
             known.hear(&mut said(little, 3, 0.0));
@@ -228,12 +249,54 @@ mod tests {
     }
 
     #[test]
+    fn that_nobody_hears_is_not_said_where_speech_was_spoofed() {
+        let mut known = VoiceKnown::default();
+        known.hear(&mut said(SPOOFED, 1, 8.0));
+        assert!(!known.hear(&mut said(UNAVAILABLE, 1, 8.0)));
+        assert_eq!(word(&known), Some(SPOOFED));
+    }
+
+    #[test]
+    fn a_word_holds_while_its_stream_is_heard_and_no_longer() {
+        let named = Outcome::Identified(alice());
+        let two_streams = || {
+            let mut known = VoiceKnown::default();
+            for (second, stream) in [(1, 1), (2, 2)] {
+                assert!(known.hear_now(&mut said(named, stream, 60.0), at(second)));
+            }
+            known
+        };
+        let (nobody, unheard) = (said(Outcome::Unknown, 1, 61.0), said(UNAVAILABLE, 0, 0.0));
+        let mut known = two_streams();
+        for other in [&nobody, &unheard] {
+            assert!(!known.hear_now(&mut other.clone(), at(20)), "stream 2 is heard");
+        }
+        // Its node ends without a word, and stream 1 is heard still.
+        assert!(known.hear_now(&mut nobody.clone(), at(40)));
+        assert_eq!(word(&known), Some(Outcome::Unknown));
+        assert!(!known.hear_now(&mut unheard.clone(), at(41)));
+        // Its node says that it hears it no more: to another that hears stream 1 that is at once.
+        let (mut there, mut here) = (two_streams(), two_streams());
+        assert!(
+            !there.hear_now(&mut said(UNAVAILABLE, 2, 60.0), at(3)),
+            "stream 1 is heard"
+        );
+        here.take_in(there);
+        assert_eq!(word(&here), Some(named));
+        assert!(here.hear_now(&mut nobody.clone(), at(4)));
+        // And where no stream is heard any more the name falls.
+        let mut known = two_streams();
+        assert!(known.hear_now(&mut unheard.clone(), at(40)));
+        assert_eq!(word(&known), Some(UNAVAILABLE));
+    }
+
+    #[test]
     fn an_earlier_stream_puts_nothing_in_the_place_of_a_later_ones_word() {
         let mut known = known(&said(Outcome::Identified(alice()), 1, 60.0), 1);
-        assert!(known.hear_at(&said(Outcome::Unknown, 2, 3.0), at(2)));
+        assert!(known.hear_now(&mut said(Outcome::Unknown, 2, 3.0), at(2)));
         for late in [Outcome::Identified(alice()), UNAVAILABLE] {
             let late = said(late, 1, 61.0);
-            assert!(known.is_outdated(&late) && !known.hear_at(&late, at(3)));
+            assert!(known.is_put_aside(&late, at(3)) && !known.hear_at(&late, at(3)));
         }
         // Of one stream the latest counts, here or from another node.
         let mut there = known.clone();

@@ -1,13 +1,13 @@
 //! A call that nobody could listen to, heard afterwards from its recording; off unless configured.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 use tokio::time::{sleep, timeout};
 
+use crate::decision::Reason;
 use crate::engine::Asker;
-use crate::switchboard::{CallSession, ClipBytes};
+use crate::switchboard::ClipBytes;
 
 use super::api::Api;
 use super::message::Ending;
@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const AGAIN: Duration = Duration::from_secs(5);
 
 impl Vapi {
-    /// Hears the recording of the person on the line, where none of the call was heard live. The recording is held
-    /// in memory while it is heard, and nowhere after.
+    /// Hears the recording of the person on the line, where none of the call was heard live, or nobody heard it by its end. The
+    /// recording is held in memory while it is heard, and nowhere after.
     pub(super) async fn backfill(&self, vapi_call: &VapiCall, report: &Ending) {
         if !self.settings.backfill || Self::was_heard(vapi_call) {
             return;
@@ -61,10 +61,14 @@ impl Vapi {
         }
     }
 
-    /// Whether something of the call was heard live, here or on another node.
+    /// Whether something of the call was heard live, here or on another node, and until its end: where nobody heard it by then, what
+    /// was heard before says nothing.
     pub(super) fn was_heard(vapi_call: &VapiCall) -> bool {
-        let heard = |call: &Arc<CallSession>| call.verdict().identification.net_speech_seconds > 0.0;
-        vapi_call.state().heard_anything || vapi_call.call_session().is_some_and(heard)
+        let verdict = vapi_call.call_session().map(|call| call.verdict());
+        let said = verdict.as_ref().map(|verdict| &verdict.identification);
+        let was_lost = said.is_some_and(|said| said.reason == Some(Reason::Unavailable));
+        let was_heard = said.is_some_and(|said| said.net_speech_seconds > 0.0);
+        !was_lost && (vapi_call.state().heard_anything || was_heard)
     }
 
     /// Where the API says that the recording lies. Where nobody told of it yet, it is asked for until it is there.

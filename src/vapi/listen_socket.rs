@@ -57,15 +57,24 @@ pub(super) async fn listen(vapi: Arc<Vapi>, vapi_call: Arc<VapiCall>, number: Di
 
 async fn keep_open(vapi: &Vapi, vapi_call: &VapiCall, events: Sender<Event>) {
     let (mut tries, mut pause) = (0, PAUSES.0);
+    // What the log has of one round that brought nothing it need not have of the next.
+    let mut is_news = vapi_call.state().given_up_at.is_none();
+    let mut came = false;
     loop {
-        match connection(vapi, vapi_call, &events).await {
+        match connection(vapi, vapi_call, &events, is_news && tries == 0).await {
             Cut::Over => return,
-            Cut::Gone(true) => (tries, pause) = (0, PAUSES.0),
+            Cut::Gone(true) => {
+                (tries, pause) = (0, PAUSES.0);
+                (is_news, came) = (true, true);
+            }
             Cut::Gone(false) => tries += 1,
         }
         if tries >= MOST_TRIES {
-            let id = &vapi_call.id;
-            tracing::warn!(call.id = %id, "call {id} can no longer be listened to");
+            vapi_call.state().given_up_at = (!came).then(|| vapi_call.clock());
+            if is_news {
+                let id = &vapi_call.id;
+                tracing::warn!(call.id = %id, "call {id} cannot be listened to: its listen stream does not come");
+            }
             return;
         }
         if events.send(Event::Gap).await.is_err() {
@@ -80,14 +89,16 @@ async fn keep_open(vapi: &Vapi, vapi_call: &VapiCall, events: Sender<Event>) {
     }
 }
 
-/// Opens the stream and passes its frames on to its end.
-async fn connection(vapi: &Vapi, vapi_call: &VapiCall, events: &Sender<Event>) -> Cut {
+/// Opens the stream and passes its frames on to its end. That it was not opened is said in the log where that is news.
+async fn connection(vapi: &Vapi, vapi_call: &VapiCall, events: &Sender<Event>, is_news: bool) -> Cut {
     let url = vapi_call.state().listen_url.clone().unwrap_or_default();
     let mut socket = match open(vapi, &url).await {
         Ok(socket) => socket,
         Err(why) => {
             let id = &vapi_call.id;
-            tracing::warn!(call.id = %id, "the listen stream of call {id} was not opened: {why}");
+            if is_news {
+                tracing::warn!(call.id = %id, "the listen stream of call {id} was not opened: {why}");
+            }
             return Cut::Gone(false);
         }
     };

@@ -29,8 +29,9 @@ impl Vapi {
             return;
         }
         let (heard_out, tell) = {
+            let now = vapi_call.clock();
             let mut state = vapi_call.state();
-            let listen = self.settings.listen && state.listen_url.is_some() && !state.is_listened_to();
+            let listen = self.settings.listen && state.listen_url.is_some() && state.may_listen(now);
             let tell = state.control_url.is_some() && !state.telling;
             let heard_out = listen.then(CancellationToken::new);
             if heard_out.is_some() {

@@ -21,6 +21,8 @@ use super::view::CallView;
 const MOST_ANSWERS: usize = 256;
 /// PINs of one call whose answers are remembered.
 const MOST_PINS: usize = 64;
+/// How soon a stream is tried again that never came in a whole round of tries.
+const ROUNDS: Duration = Duration::from_secs(60);
 /// The most of a caller's audio that is held for an enrolment on the call: two minutes of it, in this encoding.
 const HELD: Duration = Duration::from_secs(120);
 
@@ -51,6 +53,10 @@ pub(super) struct State {
     pub upstream: Option<Arc<Upstream>>,
     /// Cancelled when nobody listens to its audio any more; none before anybody did.
     pub heard_out: Option<CancellationToken>,
+    /// When a round of tries to listen ended that brought no audio at all, by the call's clock.
+    pub given_up_at: Option<Duration>,
+    /// On which channel the caller was found to be.
+    pub caller_channel: Option<u16>,
     /// Whether its status is being asked of Vapi's API.
     pub followed: bool,
     /// Whether verdicts are being told, or were.
@@ -162,6 +168,12 @@ impl State {
         heard_out.is_some_and(|heard_out| !heard_out.is_cancelled())
     }
 
+    /// Whether another round of tries to listen may begin now. Each message would begin one otherwise.
+    pub(super) fn may_listen(&self, now: Duration) -> bool {
+        let waits = |at: Duration| now.saturating_sub(at) < ROUNDS;
+        !self.is_listened_to() && !self.given_up_at.is_some_and(waits)
+    }
+
     /// What became of a PIN on this call before, or where it stands at this `place` of the conversation.
     pub(super) fn pin_answer(&self, place: Option<usize>, stands_for: [u8; 32]) -> Option<String> {
         let known = |place: &Option<usize>| self.pins.get(&(*place, stands_for));
@@ -209,6 +221,18 @@ mod tests {
     use super::*;
     use crate::bytes::Encoding;
     use crate::units::Hertz;
+
+    #[test]
+    fn a_stream_that_never_came_is_tried_again_after_a_minute_and_not_with_each_message() {
+        let second = Duration::from_secs;
+        let mut state = State::default();
+        assert!(state.may_listen(second(1)));
+        state.given_up_at = Some(second(25));
+        assert!(!state.may_listen(second(26)) && !state.may_listen(second(84)));
+        assert!(state.may_listen(second(85)));
+        state.heard_out = Some(CancellationToken::new());
+        assert!(!state.may_listen(second(86)), "it is listened to");
+    }
 
     #[test]
     fn what_is_held_of_a_voice_is_the_last_two_minutes_without_silence() {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Bytes;
 
-use crate::switchboard::{BoardError, CallStart, LiveCall, REFUSED, VoiceKnown};
+use crate::switchboard::{BoardError, CallSession, CallStart, LiveCall, REFUSED, VoiceKnown};
 use crate::units::DialedNumber;
 
 use super::assistant_mute::AssistantMute;
@@ -25,6 +25,8 @@ use super::vapi_call::VapiCall;
 const TICK: Duration = Duration::from_millis(100);
 /// How often a place to listen is looked for while there is none.
 const AGAIN: Duration = Duration::from_secs(2);
+/// How long no audio may come before the call counts as heard by nobody. A call's audio never pauses; silence is sent too.
+const SILENT: Duration = Duration::from_secs(5);
 /// How much of a mix may pass before it is said that nobody is heard in it.
 const UNTOLD: Duration = Duration::from_secs(20);
 /// Frames of a stream that a capture keeps the sizes of.
@@ -52,6 +54,10 @@ pub(super) struct VapiStream {
     /// Whether it is to be, still.
     finds_sides: bool,
     call: Option<LiveCall>,
+    /// The number of the stream that was heard last; 0 before any was.
+    stream: u64,
+    /// When audio came last, by the call's clock; where somebody was named before this stream, from its beginning.
+    heard_at: Option<Duration>,
     /// When a place to listen is looked for anew, by the call's clock.
     again_at: Option<Duration>,
     /// What was known of the voice before this stream.
@@ -63,15 +69,25 @@ pub(super) struct VapiStream {
 
 impl VapiStream {
     pub(super) fn new(vapi: Arc<Vapi>, vapi_call: Arc<VapiCall>, number: DialedNumber) -> Self {
+        let is_named = |call: &&Arc<CallSession>| call.verdict().identification.user_id.is_some();
+        let heard_at = vapi_call
+            .call_session()
+            .filter(is_named)
+            .map(|_| vapi_call.clock());
+        let found = vapi_call.state().caller_channel;
+        let mut usual = Shape::from(vapi.settings.listen_defaults);
+        usual.caller_channel = found.unwrap_or(usual.caller_channel);
         Self {
-            reader: ListenReader::new(vapi.settings.listen_defaults.into()),
-            finds_sides: vapi.settings.listen_defaults.finds_caller,
+            reader: ListenReader::new(usual),
+            finds_sides: vapi.settings.listen_defaults.finds_caller && found.is_none(),
             vapi,
             vapi_call,
             number,
             assistant_mute: None,
             sides: None,
             call: None,
+            stream: 0,
+            heard_at,
             again_at: None,
             before: None,
             deaf_at: None,
@@ -87,6 +103,10 @@ impl VapiStream {
             let event = tokio::select! {
                 event = events.recv() => event,
                 _ = ticks.tick() => {
+                    // What waits to be heard has come.
+                    if events.is_empty() {
+                        self.notice_silence().await;
+                    }
                     self.pass_on(false).await;
                     continue;
                 }
@@ -95,6 +115,7 @@ impl VapiStream {
                 Some(Event::Text(text)) => self.text(&text),
                 Some(Event::Audio(bytes, at)) => {
                     self.capture("binary", None, bytes.len(), at);
+                    self.note_audio();
                     let pieces = self.reader.binary(&bytes, at);
                     self.take(pieces).await;
                     self.pass_on(false).await;
@@ -112,7 +133,7 @@ impl VapiStream {
             given_up => {
                 // Its place is given back first: whoever has that listens.
                 drop(given_up);
-                say_unheard(&self.vapi, &self.vapi_call).await;
+                say_unheard(&self.vapi, &self.vapi_call, self.stream).await;
             }
         }
     }
@@ -131,13 +152,15 @@ impl VapiStream {
         for piece in pieces {
             match piece {
                 Piece::Begin(shape) => {
-                    // What was heard in a wrong format, or of the other side, was not the caller.
+                    // What was heard in a wrong format, or of the other side, was not the caller; of an earlier socket it was.
                     self.call = None;
+                    if self.before.is_some() {
+                        self.vapi_call.state().held = None;
+                    }
                     self.forget_voice().await;
                     self.deaf_at = self.deaf_from(shape);
                     self.assistant_mute = Some((AssistantMute::new(shape), shape));
                     self.sides = (self.finds_sides && shape.channels == 2).then(|| Sides::new(shape));
-                    self.vapi_call.state().held = None;
                     self.begin(shape).await;
                 }
                 Piece::Audio { bytes, other, at } => {
@@ -180,7 +203,10 @@ impl VapiStream {
             caller_channel: None,
         };
         match self.vapi.board.open_call(start, None).await {
-            Ok(call) => self.call = Some(call),
+            Ok(call) => {
+                self.stream = call.stream();
+                self.call = Some(call);
+            }
             Err(fault) => {
                 if is_first && matches!(fault, BoardError::Busy(_)) {
                     metrics::counter!(REFUSED).increment(1);
@@ -197,6 +223,35 @@ impl VapiStream {
         }
     }
 
+    /// Whether no audio has come for some seconds.
+    fn is_silent(&self) -> bool {
+        let now = self.vapi_call.clock();
+        self.heard_at.is_some_and(|at| now.saturating_sub(at) >= SILENT)
+    }
+
+    /// Notes that audio came. After a silence a place for it is looked for at once.
+    fn note_audio(&mut self) {
+        let now = self.vapi_call.clock();
+        if self.is_silent() {
+            self.again_at = self.again_at.map(|_| now);
+        }
+        self.heard_at = Some(now);
+    }
+
+    /// Gives the place back while no audio comes, and says that nobody hears the call: who speaks after that may be somebody else, so
+    /// what comes then is another stream. It is said again and again, for another node may have heard the call until now.
+    async fn notice_silence(&mut self) {
+        let now = self.vapi_call.clock();
+        let is_time = self.again_at.is_none_or(|at| now >= at);
+        // Where it will not be listened to any more, that was said.
+        let is_open = self.call.is_some() || self.again_at.is_some() || self.assistant_mute.is_none();
+        if self.is_silent() && is_time && is_open {
+            self.call = None;
+            self.again_at = Some(now + AGAIN);
+            say_unheard(&self.vapi, &self.vapi_call, self.stream).await;
+        }
+    }
+
     /// From when on nobody is heard in a stream of this shape, if nothing is told of who speaks: where no message of the
     /// assistant's comes here, from its beginning.
     fn deaf_from(&self, shape: Shape) -> Option<Duration> {
@@ -207,11 +262,11 @@ impl VapiStream {
         (shape.channels == 1).then(|| self.vapi_call.clock() + patience)
     }
 
-    /// Listens from now on where there was no place before, unless this is the end.
+    /// Listens from now on where there was no place before, or no audio, unless this is the end.
     async fn look_for_a_place(&mut self, is_end: bool) {
         let is_time = self.again_at.is_some_and(|at| self.vapi_call.clock() >= at);
         let shape = self.assistant_mute.as_ref().map(|(_, shape)| *shape);
-        if let Some(shape) = shape.filter(|_| is_time && !is_end) {
+        if let Some(shape) = shape.filter(|_| is_time && !is_end && !self.is_silent()) {
             self.begin(shape).await;
         }
     }
@@ -244,6 +299,7 @@ impl VapiStream {
             return;
         };
         (self.sides, self.finds_sides) = (None, false);
+        self.vapi_call.state().caller_channel = Some(caller);
         let id = &self.vapi_call.id;
         if caller == shape.caller_channel {
             tracing::debug!(call.id = %id, caller, "the caller of {id} is on channel {caller}, as was thought");
@@ -286,7 +342,7 @@ impl VapiStream {
                 let id = &self.vapi_call.id;
                 tracing::info!(call.id = %id, %fault, "call {id} is no longer listened to: {fault}");
                 self.call = None;
-                say_unheard(&self.vapi, &self.vapi_call).await;
+                say_unheard(&self.vapi, &self.vapi_call, self.stream).await;
             }
         }
     }
@@ -302,12 +358,13 @@ impl VapiStream {
     }
 }
 
-/// Says that nobody hears a call any more, unless it is over, or this process leaves and another goes on with it.
-async fn say_unheard(vapi: &Vapi, vapi_call: &VapiCall) {
+/// Says that a stream of a call is not heard any more (0: that none could be), unless the call is over, or this process leaves and
+/// another goes on with it.
+async fn say_unheard(vapi: &Vapi, vapi_call: &VapiCall, stream: u64) {
     if vapi.is_over(vapi_call) {
         return;
     }
     if let Some(call_session) = vapi_call.call_session() {
-        call_session.unheard().await;
+        call_session.unheard(stream).await;
     }
 }

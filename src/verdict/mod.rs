@@ -28,7 +28,7 @@ pub use identification::{Identification, OutcomeName, Quality, Scored, TimingMs}
 pub use level::embed_speech;
 pub use presentation::Presentation;
 pub use recording::{HearError, Hearing, Recording, hear};
-pub use shown::{Shown, is_early, without_repetitions};
+pub use shown::{EarlyWords, Shown, is_early, without_repetitions};
 pub use stream_session::StreamSession;
 pub use warning::{Warning, WarningCode};
 pub use windows::RecentVoice;

@@ -5,12 +5,14 @@
 //! or at the end; before, there is too little speech. Nor may what is around the words tell it: that there is a new version, or
 //! what a call is found by.
 
+use std::collections::HashMap;
+
 use serde::ser::{Error, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::identification::{Identification, OutcomeName};
 use crate::decision::Reason;
-use crate::units::Seconds;
+use crate::units::{CallId, Seconds};
 
 /// The net speech from which whoever sees no scores is told that nobody is known. A judgement: late enough that little is
 /// left to tell one stranger from another by, and early enough for a call that waits for it.
@@ -49,6 +51,23 @@ impl<T: Serialize> Serialize for Shown<T> {
 pub fn without_repetitions<T>(mut versions: Vec<T>, verdict: impl Fn(&T) -> &Value) -> Vec<T> {
     versions.dedup_by(|later, first| words(verdict(later)) == words(verdict(first)));
     versions
+}
+
+/// What whoever sees no scores was last told of calls of which little was heard so far, where their versions come one by one.
+#[derive(Debug, Default)]
+pub struct EarlyWords(HashMap<CallId, Value>);
+
+impl EarlyWords {
+    /// Whether a call's next version is told: of those of which little was heard the ones that say something new, as by
+    /// [`without_repetitions`], and all others.
+    pub fn is_told(&mut self, call: &CallId, document: &Value) -> bool {
+        if !is_early(document) {
+            self.0.remove(call);
+            return true;
+        }
+        let now = words(document);
+        self.0.insert(call.clone(), now.clone()) != Some(now)
+    }
 }
 
 /// Whether what `document` says may be hidden from whoever sees no scores: the call goes on, and little of it was heard.
@@ -232,6 +251,26 @@ mod tests {
         let told = without_repetitions(versions, |(_, said)| said);
         let told: Vec<usize> = told.into_iter().map(|(version, _)| version).collect();
         assert_eq!(told, [0, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn versions_that_come_one_by_one_are_told_as_those_of_a_list() {
+        let (waits, call) = (Some("too_little_speech"), CallId::fresh());
+        let mut told = EarlyWords::default();
+        let mut is_told = |mut said: Value| {
+            said["agreement"] = json!("undetermined");
+            let other = told.is_told(&CallId::fresh(), &said);
+            assert!(other, "each call by itself");
+            told.is_told(&call, &said)
+        };
+        assert!(is_told(document("inconclusive", waits, 2.0, false)));
+        assert!(!is_told(document("inconclusive", Some("ambiguous"), 3.0, false)));
+        assert!(!is_told(document("inconclusive", waits, 4.0, false)));
+        assert!(is_told(document("identified", None, 5.0, false)));
+        for net in [9.0, 10.0] {
+            assert!(is_told(document("third_party", None, net, false)));
+        }
+        assert!(is_told(document("third_party", None, 12.0, true)));
     }
 
     #[test]

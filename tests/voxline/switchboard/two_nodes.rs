@@ -8,6 +8,7 @@ use voxline::units::{CallId, UserId};
 use voxline::verdict::OutcomeName;
 
 use super::call_sessions::{called_by, heard, person};
+use super::calls::start;
 use super::{number, open};
 use crate::postgres;
 
@@ -30,6 +31,7 @@ impl TwoNodes {
             ("store.pepper", key.as_str()),
             // Any 64 digits are a key.
             ("store.master_key", key.as_str()),
+            ("inference.capacity", "1"),
         ];
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let boards = [open(&folders[0], &flags).await, open(&folders[1], &flags).await];
@@ -164,11 +166,60 @@ async fn that_nobody_hears_at_one_node_names_nobody_at_the_other() {
     a.heard(said(Some(nodes.alice), 1, 60.0)).await;
     nodes.follow().await;
     assert_eq!(named(&b), (Some(nodes.alice), Some(nodes.alice)));
-    a.unheard().await;
+    a.unheard(1).await;
     nodes.follow().await;
     assert_eq!((named(&a), named(&b)), ((None, None), (None, None)));
     // Whoever is heard next is named at both.
     b.heard(said(Some(nodes.bob), 2, 3.0)).await;
     nodes.follow().await;
     assert_eq!(named(&a), (Some(nodes.bob), Some(nodes.bob)));
+}
+
+#[tokio::test]
+async fn a_node_without_a_place_takes_nothing_from_the_node_that_hears() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    let (id, alice) = (CallId::fresh(), Some(nodes.alice));
+    let (a, b) = (nodes.call(0, &id).await, nodes.call(1, &id).await);
+    a.heard(said(alice, 1, 60.0)).await;
+    nodes.follow().await;
+    let said_so_far = || (named(&a), named(&b), a.verdict().version, b.verdict().version);
+    let before = said_so_far();
+    assert_eq!((before.0, before.1), ((alice, alice), (alice, alice)));
+    let _other = nodes.boards[1].open_call(start(number(1)), None).await.unwrap();
+    let mut again = start(number(1));
+    again.call_id = id;
+    assert!(
+        nodes.boards[1].open_call(again, None).await.is_err(),
+        "it is full"
+    );
+    // As it does, in a task of its own.
+    b.unheard(0).await;
+    nodes.follow().await;
+    assert_eq!(said_so_far(), before);
+}
+
+#[tokio::test]
+async fn the_node_that_hears_still_is_believed_once_the_later_stream_is_lost() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    let (id, bob) = (CallId::fresh(), Some(nodes.bob));
+    let (a, b) = (nodes.call(0, &id).await, nodes.call(1, &id).await);
+    a.heard(said(Some(nodes.alice), 1, 60.0)).await;
+    nodes.follow().await;
+    b.heard(said(bob, 2, 3.0)).await;
+    nodes.follow().await;
+    a.heard(said(Some(nodes.alice), 1, 60.5)).await;
+    nodes.follow().await;
+    assert_eq!((named(&a), named(&b)), ((bob, bob), (bob, bob)), "the later says");
+    // That one is lost, and takes nothing from the node that hears.
+    b.unheard(2).await;
+    nodes.follow().await;
+    assert_eq!((named(&a), named(&b)), ((bob, bob), (bob, bob)));
+    a.heard(said(None, 1, 61.0)).await;
+    nodes.follow().await;
+    assert_eq!((named(&a), named(&b)), ((None, None), (None, None)));
+    assert_eq!(a.finish().await.identification.outcome, OutcomeName::Unknown);
 }

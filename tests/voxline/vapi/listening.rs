@@ -91,6 +91,29 @@ async fn unheard(deployment: &TestDeployment, call: &str) -> Value {
     panic!("it is heard still: {}", deployment.call(call).await);
 }
 
+#[tokio::test]
+async fn no_name_stands_while_a_stream_is_opened_again_and_again() {
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-cut", STRANGER);
+    let parts = [("user", "alice-1"), ("user", "alice-2")].repeat(2);
+    // Five tries take 15.75 s, and the sixth brings audio.
+    let play = json!({"script": script(&parts), "speed": 3.0, "cut_at": 15.0, "refused": 5});
+    deployment.answer("c-cut", play, json!({}));
+    deployment.told("c-cut", "] identified: ");
+    let verdict = unheard(&deployment, "c-cut").await;
+    assert_eq!(verdict["user_id"], Value::Null, "{verdict}");
+    // Nothing else is told of the call: it is the same round of tries.
+    let mut speaker = Value::Null;
+    for _ in 0..600 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        speaker = deployment.call("c-cut").await["verdict"]["speaker"]["user_id"].clone();
+        if !speaker.is_null() {
+            break;
+        }
+    }
+    assert_eq!(speaker, deployment.alice);
+}
+
 /// It takes the half minute in which a stream is opened again and again.
 #[tokio::test]
 async fn a_stream_that_is_given_up_leaves_no_name_and_is_tried_again() {
@@ -123,6 +146,28 @@ async fn a_stream_that_is_given_up_leaves_no_name_and_is_tried_again() {
     deployment.end("c-deaf");
     let last = deployment.last_word("c-deaf").await;
     assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_lost_in_its_middle_is_heard_from_its_recording() {
+    let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_BACKFILL", "true")], true);
+    let audio = crate::support::project("enrollment_samples/calls/alice-1.wav");
+    let kept = deployment
+        .peer
+        .ask(&json!({"do": "record", "call": "c-lost", "audio": audio.display().to_string()}));
+    deployment.ring("c-lost", STRANGER);
+    let play = json!({"script": script(&[("user", "alice-1"), ("user", "alice-2")]), "speed": 3.0, "cut_at": 3.0, "refused": 99});
+    deployment.answer("c-lost", play, json!({}));
+    unheard(&deployment, "c-lost").await;
+    deployment
+        .send(json!({"type": "status-update", "status": "ended", "timestamp": 9, "call": {"id": "c-lost"}}));
+    deployment.send(json!({
+        "type": "end-of-call-report", "timestamp": 10, "endedReason": "customer-ended-call",
+        "call": {"id": "c-lost"}, "artifact": {"recording": {"mono": {"customerUrl": kept["url"]}}},
+    }));
+    let last = deployment.last_word("c-lost").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+    assert_eq!(last["verdict"]["outcome"], "identified", "{last}");
 }
 
 #[tokio::test]

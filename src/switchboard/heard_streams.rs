@@ -1,0 +1,66 @@
+//! Which of a call's streams are heard, at any node, as far as it is known here.
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+/// How often a node that hears a call has the others know.
+pub(super) const SIGNED_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How long a stream counts as heard after the last sign of it: as long as three take, for the store may be slow, and the clocks of
+/// two nodes differ.
+const HOLDS: Duration = Duration::seconds(30);
+
+/// Most streams of a call that are remembered: the latest that there was news of.
+const MOST_STREAMS: usize = 16;
+
+/// The last that is known of a stream.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Sign {
+    stream: u64,
+    is_heard: bool,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+}
+
+/// What is known of the streams of a call.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct HeardStreams(Vec<Sign>);
+
+impl HeardStreams {
+    /// Notes that a stream is heard, or is not any more. Nothing is noted of 0, which is none.
+    pub fn note(&mut self, stream: u64, is_heard: bool, at: OffsetDateTime) {
+        if stream == 0 {
+            return;
+        }
+        self.0.retain(|sign| sign.stream != stream);
+        if self.0.len() >= MOST_STREAMS {
+            self.0.remove(0);
+        }
+        self.0.push(Sign { stream, is_heard, at });
+    }
+
+    /// Takes in what another node knows.
+    pub fn take_in(&mut self, others: &Self) {
+        for theirs in &others.0 {
+            let own = self.0.iter().find(|own| own.stream == theirs.stream);
+            if own.is_none_or(|own| own.at < theirs.at) {
+                self.note(theirs.stream, theirs.is_heard, theirs.at);
+            }
+        }
+    }
+
+    /// Whether this stream is heard.
+    pub fn is_heard(&self, stream: u64, now: OffsetDateTime) -> bool {
+        self.heard(now).any(|heard| heard == stream)
+    }
+
+    /// Whether any other stream than this one is.
+    pub fn is_other_heard(&self, stream: u64, now: OffsetDateTime) -> bool {
+        self.heard(now).any(|heard| heard != stream)
+    }
+
+    fn heard(&self, now: OffsetDateTime) -> impl Iterator<Item = u64> {
+        let holds = move |sign: &&Sign| sign.is_heard && (now - sign.at).abs() < HOLDS;
+        self.0.iter().filter(holds).map(|sign| sign.stream)
+    }
+}

@@ -2,20 +2,23 @@
 //!
 //! Users forward their phones to a handful of shared numbers. Voxline tells, from the voice on the
 //! call, which of a number's users is speaking, or that it is nobody it knows, or that it cannot be
-//! said yet. The rooms stand in the order of a call's journey, and each arrow between two of them is
-//! one public function:
+//! said yet. The rooms stand in the order of a call's journey. Each arrow between two of them is a public
+//! function by itself; a live call goes them all by [`switchboard::LiveCall::push`]:
 //!
 //! | room | arrow | from → to |
 //! |---|---|---|
 //! | [`bytes`] | [`bytes::Decoder::next_block`], [`bytes::RawStream::push`] | a file or a carrier's stream → PCM frames |
-//! | [`samples`] | [`samples::Intake::push`] | PCM frames → 16 kHz mono samples |
-//! | [`speech`] | [`speech::SpeechFinder::push`] | samples → speech |
+//! | [`samples`] | [`samples::CallerIntake::push`] | PCM frames → 16 kHz mono samples |
+//! | [`speech`] | [`speech::SpeechFinder::hear`], [`speech::SpeechFinder::advance`] | samples → speech |
 //! | [`voiceprint`] | [`voiceprint::Extractor::embed`] | speech → voiceprint |
 //! | [`evidence`] | [`evidence::read_facts`] | what carriers say of a call → whose line it came through |
 //! | [`gallery`] | [`gallery::Gallery::search`] | voiceprint and dialed number → similarities |
-//! | [`decision`] | [`decision::decide`] | similarities → decision |
-//! | [`verdict`] | [`verdict::StreamSession::push`] | a call's audio → checkpoints, and the document of what is said |
-//! | [`reply`] | [`reply::serve`] | the document → HTTP and WebSocket |
+//! | [`decision`] | [`decision::SequentialDecision::hear`] | similarities as ratios → decision |
+//! | [`verdict`] | [`verdict::StreamSession::push`] | a call's audio → checkpoints |
+//! | [`verdict`] | [`verdict::scoring::judge`] | a checkpoint and its similarities → what is said |
+//! | [`switchboard`] | [`switchboard::LiveCall::push`] | a call's audio → verdicts, by all of the above |
+//! | [`carriers`] | [`carriers::CarrierStream::take`] | a carrier's messages → a call's audio |
+//! | [`reply`] | [`reply::serve`] | verdicts → HTTP and WebSocket |
 //!
 //! They stand on [`units`] (numbers that never travel alone), [`settings`] (how settings are read; each room has
 //! its own, and [`config`] puts them together), [`onnx`] (the one room that knows ONNX Runtime), [`store`] (the one
@@ -49,8 +52,8 @@ pub mod store;
 
 pub mod evidence;
 
-pub mod decision;
 pub mod gallery;
+pub mod decision;
 pub mod verdict;
 
 pub mod measure;

@@ -8,7 +8,7 @@
 mod settings;
 mod checked;
 #[cfg(test)]
-mod between;
+mod sections_tests;
 #[cfg(test)]
 mod reference;
 

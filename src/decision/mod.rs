@@ -3,8 +3,8 @@
 //! [`Calibration`] turns a cosine into a log-likelihood ratio, for the amount of speech at hand, for how like the call is to
 //! the roster's other users and, where it was fitted so, for how like each other those are ([`RosterReach`]); [`decide`]
 //! puts the ratios of a whole roster together with the prior that the caller is nobody on it. No cosine is ever compared
-//! with a threshold, and no decision is ever the nearest name: *identified* needs a posterior probability, *unknown* needs
-//! enough speech.
+//! with a threshold, and no decision is ever the nearest name: *identified* needs a posterior probability of one user,
+//! *unknown* one of nobody.
 //!
 //! A live call is decided again and again as speech accumulates: [`SequentialDecision`] keeps what was said steady, and
 //! takes it back when somebody else speaks, which a [`VoiceTest`] tells from the windows of the speech.

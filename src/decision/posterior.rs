@@ -69,7 +69,7 @@ impl Reason {
 pub enum Outcome {
     /// It is this user.
     Identified(UserId),
-    /// Enough was said, and it is nobody on the roster.
+    /// It is nobody on the roster, however little was said beyond the least that decides anything.
     Unknown,
     /// It cannot be said.
     Inconclusive(Reason),

@@ -16,10 +16,10 @@ const RELEASE: f64 = 0.8;
 /// has what it costs and what it finds.
 const CONTRARY: f64 = -1.0;
 
-/// What a checkpoint of a call came to.
+/// What was heard up to a checkpoint or a window check: what [`SequentialDecision::hear`] decides on.
 #[derive(Debug, Clone, Copy)]
 pub struct CheckpointEvidence<'a> {
-    /// All the speech so far.
+    /// All the speech so far; at a window check as it was at the last checkpoint.
     pub whole: VoiceEvidence<'a>,
     /// What the voice that spoke last said so far, when there are several: then nothing is decided on
     /// all of it, which is nobody's voice.
@@ -39,15 +39,16 @@ enum Standing {
     Unknown,
 }
 
-/// The course of one call. Each checkpoint is of all the speech so far, so checkpoints are never independent and are
-/// not added up; that there are many of them is paid for by [`Policy::after`].
+/// The course of one call. Each checkpoint is of all the speech so far, and a window check between two of them has the voice of
+/// the one before: they are never independent, and are neither added up nor counted. That there are many of them is paid for by
+/// [`Policy::after`].
 #[derive(Debug, Clone, Default)]
 pub struct SequentialDecision {
     standing: Option<Standing>,
 }
 
 impl SequentialDecision {
-    /// Decides after another checkpoint.
+    /// Decides after another checkpoint or window check; a recording without any on its way is heard once, and that is final.
     ///
     /// A name that was said stays while it keeps a posterior of 0.8, and so does *unknown* while nobody keeps it. What takes either back: another user who is identified, several voices of which the
     /// last does not fit, or last seconds that speak against the name.

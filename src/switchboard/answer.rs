@@ -104,7 +104,7 @@ impl ActiveModel {
             checkpoint.net_speech,
         );
         decided.timing_ms.decide = started.elapsed().as_secs_f64() * 1e3;
-        if judged.enough_speech {
+        if judged.is_minimum_met {
             decided.llrs = judged.llrs;
         }
         Ok(Some(decided))

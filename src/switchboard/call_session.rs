@@ -5,7 +5,7 @@
 //! [`crate::verdict::chain`], to the next version of one verdict. Versions belong to the call: they only rise,
 //! whichever door the news came through and in whichever order.
 //!
-//! A call always has an answer. While the store cannot be read its verdict is *unknown* for the reason `unavailable`;
+//! A call always has an answer. While the store cannot be read its speaker is *inconclusive* (`unavailable`);
 //! facts that came meanwhile are kept and weighed once it can be.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,7 +29,7 @@ use crate::evidence::CallFacts;
 use crate::store::CallRecord;
 use crate::units::{CallId, DialedNumber, PhoneNumber};
 use crate::verdict::Identification;
-use crate::verdict::chain::nothing_known;
+use crate::verdict::chain::{SpeakerReason, nothing_known};
 
 /// How long the last word on a call waits for the PINs that are being tried.
 const PIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -357,11 +357,13 @@ impl CallSession {
 fn log(verdict: &CallVerdict) {
     let (said, identity) = (&verdict.identification, &verdict.identity);
     let id = &verdict.call_id;
+    // By the names that they have in the API, so that one search finds both.
+    let (line_owner, speaker) = (identity.line_owner.status.name(), identity.speaker.status.name());
     tracing::info!(
-        call.id = %id, outcome = ?said.outcome, reason = ?said.reason,
-        line_owner = ?identity.line_owner.status, speaker = ?identity.speaker.status,
+        call.id = %id, outcome = said.outcome.name(), reason = said.reason.map(Reason::name),
+        line_owner, speaker, speaker_reason = identity.speaker.reason.map(SpeakerReason::name),
         net_speech_s = said.net_speech_seconds, version = verdict.version,
-        "call {id}: line owner {:?}, speaker {:?} after {:.1} s of speech",
-        identity.line_owner.status, identity.speaker.status, said.net_speech_seconds,
+        "call {id}: line owner {line_owner}, speaker {speaker} after {:.1} s of speech",
+        said.net_speech_seconds,
     );
 }

@@ -96,7 +96,8 @@ impl<T: AsRef<str> + ?Sized> From<&T> for Agreement {
 
 impl Switchboard {
     /// Enrols a user's voice. Recordings that fail the quality gate are reported and nothing is kept;
-    /// when this returns an accepted report, the voiceprints are on disk and the next call finds them.
+    /// when this returns an accepted report, the voiceprints are on disk and the next call finds them: the version of each of
+    /// the user's numbers was raised, and by that the gallery is filled anew when it is searched next (`GalleryCache::filled`).
     ///
     /// # Errors
     /// [`BoardError`] when there is no such user, they have opted out, there is no consent, or a recording cannot be heard.

@@ -20,7 +20,7 @@ const MAX_CANDIDATES: usize = 10;
 pub enum OutcomeName {
     /// It is a user of the dialed number.
     Identified,
-    /// Enough speech, and nobody on the roster.
+    /// It is nobody on the roster.
     Unknown,
     /// It cannot be said; `reason` says why.
     Inconclusive,

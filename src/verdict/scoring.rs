@@ -49,7 +49,7 @@ impl Probes {
     }
 }
 
-/// What a checkpoint came to.
+/// What a checkpoint or a window check came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
     /// What is said.
@@ -57,8 +57,8 @@ pub struct Judged {
     /// The ratio of each user that it was decided on: of several voices, by the one that spoke last; none where the speech is
     /// spoofed.
     pub llrs: Vec<(UserId, Llr)>,
-    /// Whether there was as much speech as decides anything.
-    pub enough_speech: bool,
+    /// Whether there was as much speech as decides anything ([`Policy::minimum_speech`]).
+    pub is_minimum_met: bool,
 }
 
 /// What a roster has to be searched by after a checkpoint; nothing when there was too little speech.
@@ -125,7 +125,7 @@ pub fn judge(
     let is_spoofed = decision.outcome == Outcome::Inconclusive(Reason::Spoofed);
     Ok(Some(Judged {
         decision,
-        enough_speech: whole.net_speech >= policy.minimum_speech,
+        is_minimum_met: whole.net_speech >= policy.minimum_speech,
         llrs: if is_spoofed {
             Vec::new()
         } else {
@@ -315,7 +315,7 @@ mod tests {
         };
         let judged = judged(&moment, &roster, &mut SequentialDecision::default()).unwrap();
         assert_eq!(judged.decision.outcome, Outcome::Identified(roster[1].0));
-        assert!(judged.llrs[1].1 > judged.llrs[0].1 && judged.enough_speech);
+        assert!(judged.llrs[1].1 > judged.llrs[0].1 && judged.is_minimum_met);
     }
 
     #[test]

@@ -260,13 +260,17 @@ const PIN: &str = "48213579";
 const PHONE: &str = "+12025550143";
 const CONSENT: &str = "I agree to be recognised by my bassoon voice.";
 
-/// An enrolment with name, phone and PIN, a call on each kind of stream, and a webhook with a PIN; what was logged.
-async fn eventful_day(data: &Path, log: &[(&str, &str)]) -> (String, String) {
+fn admin_key(data: &Path) -> String {
     let created = program(data)
         .args(["keys", "create", "--scope", "admin", "--json"])
         .output();
     let created: Value = serde_json::from_slice(&created.unwrap().stdout).unwrap();
-    let key = created["key"].as_str().unwrap().to_owned();
+    created["key"].as_str().unwrap().to_owned()
+}
+
+/// An enrolment with name, phone and PIN, a call on each kind of stream, and a webhook with a PIN; what was logged.
+async fn eventful_day(data: &Path, log: &[(&str, &str)]) -> (String, String) {
+    let key = admin_key(data);
     let mut settings = vec![
         ("VOXLINE_PUBLIC_URL", "https://id.example.com"),
         ("VOXLINE_TWILIO_AUTH_TOKEN", "hook-secret"),
@@ -369,6 +373,44 @@ async fn a_log_in_json_is_a_document_a_line_and_lines_of_a_call_name_it() {
         of_call += usize::from(spans.iter().any(is_of_call));
     }
     assert!(documents > 5 && of_call > 0, "{documents}, {of_call}: {written}");
+}
+
+#[tokio::test]
+async fn why_nobody_is_named_is_logged_by_the_names_of_the_api() {
+    let data = tempfile::tempdir().unwrap();
+    let key = admin_key(data.path());
+    let settings = [
+        ("VOXLINE_PUBLIC_URL", "https://id.example.com"),
+        ("VOXLINE_TWILIO_AUTH_TOKEN", "hook-secret"),
+        ("RUST_LOG", "info"),
+        ("LOG_FORMAT", "json"),
+    ];
+    let logged = Logged::start(data.path(), &settings).await;
+    post(&logged, &key, "/v1/numbers", &json!({ "number": NUMBER })).await;
+    let ringing = "CallSid=CA-nobody&From=%2B12025550177&To=%2B12025550101&CallStatus=ringing&Direction=inbound\
+        &AccountSid=AC1";
+    assert_eq!(
+        twilio_webhook(&logged, "/carriers/twilio/voice", ringing).await,
+        200
+    );
+    let written = logged.end();
+    let documents = written
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let said: Vec<Value> = documents
+        .map(|document| document["fields"].clone())
+        .filter(|fields| fields["call.id"] == "CA-nobody" && !fields["outcome"].is_null())
+        .collect();
+    assert!(!said.is_empty(), "{written}");
+    for (field, name) in [
+        ("outcome", "inconclusive"),
+        ("reason", "too_little_speech"),
+        ("line_owner", "unknown"),
+        ("speaker", "inconclusive"),
+        ("speaker_reason", "empty_roster"),
+    ] {
+        assert_eq!(said[0][field], name, "{field} in {}", said[0]);
+    }
 }
 
 #[test]

@@ -221,7 +221,10 @@ impl Proofs {
 
     /// Whether `carrier`'s streams are known by a name and password. jambonz signs no handshake.
     pub const fn stream_by_login(carrier: Carrier) -> bool {
-        matches!(carrier, Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz)
+        match carrier {
+            Carrier::Bandwidth | Carrier::Asterisk | Carrier::Jambonz => true,
+            Carrier::Twilio | Carrier::Telnyx | Carrier::Vonage | Carrier::Plivo => false,
+        }
     }
 
     fn twilio_keys(&self) -> twilio::Keys<'_> {

@@ -41,7 +41,7 @@ macro_rules! carriers {
 }
 carriers!(Twilio Telnyx Vonage Bandwidth Plivo Asterisk Jambonz);
 
-/// Leave to open a stream of the carrier `C`.
+/// Permission to open a stream of the carrier `C`.
 pub(in super::super) struct Admitted<C>(pub StreamAccess, PhantomData<C>);
 
 /// What a stream is let in by.
@@ -116,21 +116,21 @@ fn brings_key(carrier: Carrier, headers: &HeaderMap) -> bool {
 /// Answers the handshake and listens.
 pub(super) fn serve(
     carrier: Carrier,
-    leave: StreamAccess,
+    access: StreamAccess,
     app: Arc<AppState>,
     handshake: Handshake,
 ) -> Response {
-    handshake.serve(app, move |app, websocket| follow(carrier, leave, app, websocket))
+    handshake.serve(app, move |app, websocket| follow(carrier, access, app, websocket))
 }
 
-async fn follow(carrier: Carrier, leave: StreamAccess, app: Arc<AppState>, mut websocket: WebSocketSession) {
+async fn follow(carrier: Carrier, access: StreamAccess, app: Arc<AppState>, mut websocket: WebSocketSession) {
     websocket.speaks(false);
-    if let Proof::Key(visitor) = &leave.proof {
+    if let Proof::Key(visitor) = &access.proof {
         websocket.ends_with(visitor, &app);
     }
     // Carriers say `start` at once, and who says nothing has shown nothing yet.
     let patience = app.timeouts.head.min(app.timeouts.idle);
-    let opened = timeout(patience, open(carrier, &leave, &app, &mut websocket)).await;
+    let opened = timeout(patience, open(carrier, &access, &app, &mut websocket)).await;
     let opened = opened.unwrap_or_else(|_| {
         let detail = format!("no message `start` came within {}", in_words(patience));
         Err(CloseReason::Problem(Problem::new(Kind::TooSlow, detail)))
@@ -155,21 +155,21 @@ async fn follow(carrier: Carrier, leave: StreamAccess, app: Arc<AppState>, mut w
 /// Reads up to the message `start` and opens its call.
 async fn open(
     carrier: Carrier,
-    leave: &StreamAccess,
+    access: &StreamAccess,
     app: &AppState,
     websocket: &mut WebSocketSession,
 ) -> Result<CarrierStream, CloseReason> {
     let reader = StreamReader::of(carrier);
     let start = loop {
         match next(reader, websocket).await?.message {
-            Message::Start(start) => break start.with_query(carrier, &leave.query),
+            Message::Start(start) => break start.with_query(carrier, &access.query),
             Message::Audio(_) => return Err(refused("audio came before the message `start`")),
             Message::Stop => return Err(CloseReason::Stopped),
             Message::Digit(_) | Message::Other => {}
         }
     };
     websocket.speaks(start.updates);
-    let entry = match &leave.proof {
+    let entry = match &access.proof {
         Proof::Carrier => Entry::Proven,
         Proof::Key(visitor) => Entry::ByKey(visitor.access()),
         Proof::None => Entry::ByToken,

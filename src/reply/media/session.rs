@@ -1,4 +1,5 @@
-//! A live call on a stream: what is newly said goes down, and the final word is recorded before it is said.
+//! A live call on a stream: what is newly said goes down, and the final word is recorded
+//! first, where the store can be written, and then said.
 
 use crate::switchboard::CallVerdict;
 
@@ -20,7 +21,8 @@ pub(super) async fn say_all(
     Ok(())
 }
 
-/// Ends the call by its `last` word: that is recorded first, and told to whoever is still there.
+/// Ends the call by its `last` word: that is recorded first, where the store can be written, and told to whoever is
+/// still there.
 pub(super) async fn finish(
     last: impl Future<Output = CallVerdict>,
     reason: CloseReason,

@@ -60,6 +60,17 @@ pub enum OwnerStatus {
     Unknown,
 }
 
+impl OwnerStatus {
+    /// The name it has in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identified => "identified",
+            Self::Probable => "probable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The user through whose line the call came.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct LineOwner {

@@ -1,4 +1,4 @@
-//! What settings of several sections mean for each other.
+//! Tests alone: what settings of several sections mean for each other, whichever rooms check it.
 
 use crate::settings::Sources;
 

@@ -18,7 +18,7 @@ use crate::voiceprint::Card;
 use super::bench::Bar;
 use super::chosen::{Chosen, chosen_model, threads};
 use super::fault::{as_typed, whole};
-use super::fit_text::{text, voices_text};
+use super::fit_text::{fitted_text, text, voices_text};
 use super::output::Output;
 use super::results::{beside, check_file, put_in_place, write_whole};
 
@@ -267,11 +267,11 @@ fn fit(
     output.result(&fitted, || {
         let Calibration { id, curve, .. } = calibration;
         format!(
-            "{id} in {}: {} target trials{}\non the trials it was fitted on, and so too good:\n{}",
+            "{id} in {}: {} target trials{}\n{}",
             out.display(),
             curve.target_trials,
             voices_text(&fitted),
-            text(&fitted.figures)
+            fitted_text(&fitted)
         )
     })?;
     Ok(true)

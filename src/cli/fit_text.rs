@@ -42,6 +42,19 @@ pub(super) fn text(checked: &Checked) -> String {
     said
 }
 
+/// The same of a fit, on what it was fitted on.
+pub(super) fn fitted_text(fitted: &Fitted) -> String {
+    match &fitted.figures {
+        Some(checked) => format!(
+            "on the trials of {} that it was fitted on, and so too good:\n{}",
+            checked.protocol,
+            text(checked)
+        ),
+        None => "how well it fits is not said: no protocol has calls both of users and of others among those it was fitted on"
+            .to_owned(),
+    }
+}
+
 /// What is to be said of the two-voices test where it is not one of these calls.
 pub(super) fn voices_text(fitted: &Fitted) -> String {
     if let Some(refused) = &fitted.voices_refused {

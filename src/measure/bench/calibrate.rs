@@ -23,8 +23,8 @@ use crate::verdict::CHECKPOINTS;
 pub struct Fitted {
     /// What was fitted.
     pub calibration: Calibration,
-    /// How it fits the trials it was fitted on.
-    pub figures: Checked,
+    /// How it fits the trials it was fitted on; none where no protocol has trials of both kinds between those who count.
+    pub figures: Option<Checked>,
     /// Whether the two-voices test was fitted too, and is not [`Fitting::voices`].
     pub voices_fitted: bool,
     /// The one that was fitted and is not used: it tells much less than [`Fitting::voices`].
@@ -41,7 +41,7 @@ pub struct RefusedVoices {
 }
 
 /// Fits a calibration on the trials of protocols, each test checked on its way as a call is; with it, how it fits
-/// the trials of `first`. The curve is fitted on all of them, each protocol counting the same, and in it each
+/// the trials of the first protocol that has both kinds of those who count. The curve is fitted on all of them, each protocol counting the same, and in it each
 /// checkpoint of each condition, and in that each speaker. The voices are `first`'s, where it has calls that are
 /// long enough and they tell no less than those in use; the operating points are the worst of any protocol.
 ///
@@ -77,8 +77,11 @@ pub fn calibrate(
     let measured = measured.worst(&of_others.collect::<Result<Vec<_>, _>>()?);
     calibration.origin = Some(origin(&of_first, more, fitting, &measured));
     calibration.operating_points = measured.points;
+    // Those whom it is fitted on may all be of a later one.
+    let mut heard = std::iter::once(&of_first).chain(&others);
+    let checked = heard.find(|heard| heard.has_both_kinds());
     Ok(Fitted {
-        figures: check_heard(&of_first, &calibration)?,
+        figures: checked.map(|on| check_heard(on, &calibration)).transpose()?,
         calibration,
         voices_fitted: own.is_some(),
         voices_refused: weakens.map(|refused| RefusedVoices {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
-const PEOPLE: [&str; 6] = ["alice", "robert", "walter", "nuria", "fergus", "helmi"];
+pub const PEOPLE: [&str; 6] = ["alice", "robert", "walter", "nuria", "fergus", "helmi"];
 
 /// A protocol of the samples in a folder of its own: a recording of each signup is enrolled, another is the call.
 pub fn protocol(folder: &Path, name: &str, seconds: f64) -> PathBuf {

@@ -20,7 +20,7 @@ use super::chosen::{Chosen, chosen_model, threads};
 use super::fault::{as_typed, whole};
 use super::fit_text::{fitted_text, text, voices_text};
 use super::output::Output;
-use super::results::{beside, check_file, put_in_place, write_whole};
+use super::results::{beside, check_file, discard, put_in_place, write_whole};
 
 /// What calls are put through when nothing else is asked for: both bandwidths, the commonest lines, and noise
 /// in a quarter of the narrow-band calls.
@@ -224,15 +224,12 @@ fn write_trials(
     }
     let parts: Vec<Part> = std::iter::once(first).chain(more).collect();
     let progress = Bar::new();
-    let lines = write_trial_table(
-        bench,
-        &parts,
-        cohort.as_ref(),
-        speakers.as_ref(),
-        &beside(path),
-        &progress,
-    )?;
-    put_in_place(path)?;
+    let (cohort, speakers) = (cohort.as_ref(), speakers.as_ref());
+    let written = write_trial_table(bench, &parts, cohort, speakers, &beside(path), &progress);
+    let lines = written
+        .map_err(anyhow::Error::from)
+        .and_then(|lines| put_in_place(path).map(|()| lines))
+        .inspect_err(|_| discard(path))?;
     let said = || format!("{lines} lines in {}", path.display());
     output.result(&serde_json::json!({ "lines": lines }), said)?;
     Ok(true)

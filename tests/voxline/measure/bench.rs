@@ -11,6 +11,8 @@ fn bench(out: &Path, cache: &Path, more: &[&str]) -> Output {
     Command::new(crate::support::binary())
         .env_clear()
         .current_dir(project(""))
+        .args(["--config", "/dev/null", "--data-dir"])
+        .arg(out.with_file_name("data"))
         .args([
             "bench",
             "--json",

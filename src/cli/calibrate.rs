@@ -177,7 +177,7 @@ fn benchmark<'a>(
     protocol: &Protocol,
 ) -> anyhow::Result<Benchmark<'a>> {
     let calibration = if args.check {
-        Some(Calibration::load(&card.calibration(), card.id(), card.sha256())?)
+        Some(Calibration::load(&card.calibration(), card)?)
     } else {
         None
     };
@@ -320,7 +320,7 @@ fn fitting(
     card: &Card,
 ) -> Fitting {
     // A model may get its first calibration here.
-    let in_use = Calibration::load(&card.calibration(), card.id(), card.sha256()).ok();
+    let in_use = Calibration::load(&card.calibration(), card).ok();
     let date = OffsetDateTime::now_utc().date().to_string();
     let on = args.on.clone().unwrap_or_else(|| protocol.description.clone());
     Fitting {

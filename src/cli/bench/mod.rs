@@ -259,9 +259,7 @@ async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result
     let Chosen { card, models } = chosen_model(args.model.as_deref(), config).await?;
     let own = card.calibration();
     let chosen = args.calibration.clone().or_else(|| own.exists().then_some(own));
-    let calibration = chosen
-        .map(|file| Calibration::load(&file, card.id(), card.sha256()))
-        .transpose()?;
+    let calibration = chosen.map(|file| Calibration::load(&file, &card)).transpose()?;
     let (enroll, tests) = conditions(&args, &protocol)?;
     let cache = args.cache.unwrap_or_else(|| config.data_dir.join("bench-cache"));
     let threads = threads(args.threads);

@@ -154,6 +154,7 @@ fn origin(
         .collect();
     let conditions = first.conditions().iter();
     Origin {
+        model_identity: Some(first.bench.models.card.identity().to_owned()),
         date: fitting.date.clone(),
         protocol: joined(|protocol| &protocol.name),
         protocol_sha256: joined(|protocol| &protocol.sha256),

@@ -77,7 +77,7 @@ fn calibration() -> Calibration {
     let card = installed(&config.board)
         .and_then(|found| found.card(&ModelId::new("voxline-phone-2")))
         .expect("the speaker model's card");
-    Calibration::load(&card.calibration(), card.id(), card.sha256()).expect("its calibration")
+    Calibration::load(&card.calibration(), &card).expect("its calibration")
 }
 
 /// Ten million pairs of 4000 models and 2500 tests, by log-likelihood ratio.

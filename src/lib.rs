@@ -44,8 +44,8 @@ pub mod onnx;
 pub mod speech;
 pub mod voiceprint;
 
-pub mod hub;
 pub mod outward;
+pub mod hub;
 
 pub mod engine;
 pub mod store;

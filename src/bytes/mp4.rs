@@ -189,12 +189,10 @@ impl Sound {
                 .map(|part| part.end.min(frames) - part.start.min(frames));
             lengths.sum()
         });
-        // What the codec itself drops is gone before its frames are counted.
+        // What the codec itself drops is gone before its frames are counted: both ends move, or parts would overlap.
         let settled = decoding.settled;
-        let kept = kept.into_iter().map(|part| {
-            let start = part.start.saturating_sub(settled);
-            start..start.saturating_add(part.end - part.start)
-        });
+        let moved = |frame: u64| frame.saturating_sub(settled);
+        let kept = kept.into_iter().map(|part| moved(part.start)..moved(part.end));
         let feed = Box::new(self.places.into_iter());
         let mut framed = Framed::new(bytes, feed, decoding.codec, format);
         framed.kept = kept.collect();

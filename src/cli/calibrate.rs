@@ -18,9 +18,9 @@ use crate::voiceprint::Card;
 use super::bench::Bar;
 use super::chosen::{Chosen, chosen_model, threads};
 use super::fault::{as_typed, whole};
-use super::fit_text::{text, voices_text};
+use super::fit_text::{fitted_text, text, voices_text};
 use super::output::Output;
-use super::results::{beside, check_file, put_in_place, write_whole};
+use super::results::{beside, check_file, discard, put_in_place, write_whole};
 
 /// What calls are put through when nothing else is asked for: both bandwidths, the commonest lines, and noise
 /// in a quarter of the narrow-band calls.
@@ -177,7 +177,7 @@ fn benchmark<'a>(
     protocol: &Protocol,
 ) -> anyhow::Result<Benchmark<'a>> {
     let calibration = if args.check {
-        Some(Calibration::load(&card.calibration(), card.id(), card.sha256())?)
+        Some(Calibration::load(&card.calibration(), card)?)
     } else {
         None
     };
@@ -224,15 +224,12 @@ fn write_trials(
     }
     let parts: Vec<Part> = std::iter::once(first).chain(more).collect();
     let progress = Bar::new();
-    let lines = write_trial_table(
-        bench,
-        &parts,
-        cohort.as_ref(),
-        speakers.as_ref(),
-        &beside(path),
-        &progress,
-    )?;
-    put_in_place(path)?;
+    let (cohort, speakers) = (cohort.as_ref(), speakers.as_ref());
+    let written = write_trial_table(bench, &parts, cohort, speakers, &beside(path), &progress);
+    let lines = written
+        .map_err(anyhow::Error::from)
+        .and_then(|lines| put_in_place(path).map(|()| lines))
+        .inspect_err(|_| discard(path))?;
     let said = || format!("{lines} lines in {}", path.display());
     output.result(&serde_json::json!({ "lines": lines }), said)?;
     Ok(true)
@@ -267,11 +264,11 @@ fn fit(
     output.result(&fitted, || {
         let Calibration { id, curve, .. } = calibration;
         format!(
-            "{id} in {}: {} target trials{}\non the trials it was fitted on, and so too good:\n{}",
+            "{id} in {}: {} target trials{}\n{}",
             out.display(),
             curve.target_trials,
             voices_text(&fitted),
-            text(&fitted.figures)
+            fitted_text(&fitted)
         )
     })?;
     Ok(true)
@@ -323,7 +320,7 @@ fn fitting(
     card: &Card,
 ) -> Fitting {
     // A model may get its first calibration here.
-    let in_use = Calibration::load(&card.calibration(), card.id(), card.sha256()).ok();
+    let in_use = Calibration::load(&card.calibration(), card).ok();
     let date = OffsetDateTime::now_utc().date().to_string();
     let on = args.on.clone().unwrap_or_else(|| protocol.description.clone());
     Fitting {

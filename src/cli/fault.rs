@@ -2,12 +2,15 @@
 
 use std::process::ExitCode;
 
+use tracing::Level;
+
 use crate::reply::CertificateFault;
 use crate::settings::Faults;
 use crate::store::{InvalidPin, StoreError};
 use crate::switchboard::{BoardError, OpenError};
 use crate::vapi::{AccountFault, NotReady};
 
+use super::log;
 use super::output::Output;
 
 /// What was typed is wrong by itself.
@@ -23,15 +26,15 @@ pub(super) fn as_typed(is_right: bool, why: impl Into<String>) -> Result<(), Usa
     if is_right { Ok(()) } else { Err(Usage(why.into())) }
 }
 
-/// Prints a fault where both a person and a program find it, and gives the exit status. It is a line of the log where that
-/// is all of stderr (`in_log`).
-pub(super) fn report(output: Output, fault: &anyhow::Error, in_log: bool) -> ExitCode {
+/// Prints a fault where both a person and a program find it, and gives the exit status. That of a service (`serving`) is a
+/// line of its log where the log is all of stderr.
+pub(super) fn report(output: Output, fault: &anyhow::Error, serving: bool) -> ExitCode {
     if let Some(StoreError::Database(details)) = store_fault(fault) {
         tracing::error!(?details, "the database refused the operation");
     }
     let said = whole(fault);
-    if in_log {
-        tracing::error!("{said}");
+    if serving && log::is_json() {
+        log::say(Level::ERROR, &said);
     } else {
         Output::complain(&said);
     }

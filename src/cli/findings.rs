@@ -76,7 +76,9 @@ pub(super) async fn own_promises(config: &Config, model: &ModelId) -> Option<Fin
         .filter_map(|number| {
             let checked = check_error_target(&card, &config.board.policy, number, &NumberPatch::default());
             match checked {
-                Err(fault @ OpenError::NeverNames { .. }) => Some(format!("{}: {fault}", number.number.as_e164())),
+                Err(fault @ OpenError::NeverNames { .. }) => {
+                    Some(format!("{}: {fault}", number.number.as_e164()))
+                }
                 // Whatever else is wrong with the calibration is said of the calibration.
                 _ => None,
             }

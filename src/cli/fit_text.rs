@@ -42,14 +42,30 @@ pub(super) fn text(checked: &Checked) -> String {
     said
 }
 
+/// The same of a fit, on what it was fitted on.
+pub(super) fn fitted_text(fitted: &Fitted) -> String {
+    match &fitted.figures {
+        Some(checked) => format!(
+            "on the trials of {} that it was fitted on, and so too good:\n{}",
+            checked.protocol,
+            text(checked)
+        ),
+        None => "how well it fits is not said: no protocol has calls both of users and of others among those it was fitted on"
+            .to_owned(),
+    }
+}
+
 /// What is to be said of the two-voices test where it is not one of these calls.
 pub(super) fn voices_text(fitted: &Fitted) -> String {
     if let Some(refused) = &fitted.voices_refused {
+        let but_for = refused.recording.as_ref().map_or_else(String::new, |recording| {
+            format!(". It would not without {recording}: are there two voices in it?")
+        });
         return format!(
-            "\nwhen speech is of two voices is as in the calibration in use: fitted on these calls, {:.0} % of two voices in \
-             turn would be taken for one. Nothing is as little like one voice as {}: are there two in it?",
+            "\nwhen speech is of two voices is as in the calibration in use: fitted on these calls, it would take {:.0} % of two \
+             voices in turn for one, where that in use takes {:.0} %{but_for}",
             100.0 * refused.miss,
-            refused.recording
+            100.0 * refused.miss_in_use
         );
     }
     match (fitted.voices_fitted, fitted.calibration.voices) {

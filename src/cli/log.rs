@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tracing::callsite::Identifier;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
@@ -20,7 +22,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::settings::{Fault, Faults};
 
-use super::output;
+use super::output::{self, Output};
 
 /// Warnings and errors that one place in the code may write a minute.
 const MOST_A_MINUTE: u32 = 60;
@@ -67,6 +69,26 @@ pub(super) fn start(serving: bool) -> Result<(), Faults> {
 /// Whether the log is in JSON: a service's stderr then has nothing else, for whoever reads it line by line.
 pub(super) fn is_json() -> bool {
     variable("LOG_FORMAT").is_some_and(|form| form == "json")
+}
+
+/// Says how the service goes, in JSON where the log is: whoever starts it waits for these lines, so no `RUST_LOG` hides them.
+pub(super) fn say(level: Level, text: &str) {
+    if is_json() {
+        Output::note(&document(level, text).to_string());
+    } else {
+        Output::note(text);
+    }
+}
+
+/// A line of the log in JSON, with what the log's own lines have.
+fn document(level: Level, text: &str) -> serde_json::Value {
+    serde_json::json!({
+        // Only years beyond 9999 have no such form.
+        "timestamp": OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
+        "level": level.as_str(),
+        "fields": { "message": text },
+        "target": module_path!(),
+    })
 }
 
 /// A variable of the environment that says something.

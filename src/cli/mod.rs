@@ -62,16 +62,14 @@ use output::Output;
 pub fn run(args: Args) -> ExitCode {
     let output = Output::new(args.common.json);
     let serving = matches!(args.command, Command::Serve(_));
-    let log = log::start(serving);
-    let in_log = serving && log.is_ok() && log::is_json();
-    let config = log.and_then(|()| configure(&args.common, &args.command));
+    let config = log::start(serving).and_then(|()| configure(&args.common, &args.command));
     let done = config
         .map_err(anyhow::Error::from)
         .and_then(|config| act(args.command, &args.common, config, output));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(fault) => fault::report(output, &fault, in_log),
+        Err(fault) => fault::report(output, &fault, serving),
     }
 }
 

@@ -6,11 +6,32 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+/// Whether what is at `path` takes bytes as they come, as a pipe, a device or a stream of this process does: nothing lies beside
+/// it, and nothing is put in its place.
+fn is_stream(path: &Path) -> bool {
+    let is_own = path == Path::new("/dev/stdout") || path == Path::new("/dev/stderr");
+    let found = std::fs::metadata(path);
+    is_own
+        || path.starts_with("/dev/fd")
+        || path.starts_with("/proc")
+        || found.is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
 /// Where a file is written until it is whole: beside its place.
 pub(super) fn beside(path: &Path) -> PathBuf {
+    if is_stream(path) {
+        return path.to_owned();
+    }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".partial");
     beside.into()
+}
+
+/// Removes what was written beside `path` and is not whole.
+pub(super) fn discard(path: &Path) {
+    if !is_stream(path) {
+        drop(std::fs::remove_file(beside(path)));
+    }
 }
 
 /// Finds out whether a file can be put at `path`, before the hours are spent whose result it is to hold. What is there stays
@@ -19,8 +40,12 @@ pub(super) fn beside(path: &Path) -> PathBuf {
 /// # Errors
 /// Why it cannot, with the path.
 pub(super) fn check_file(path: &Path) -> anyhow::Result<()> {
+    // A pipe is opened once, when there is something for whoever reads it.
+    if is_stream(path) {
+        return Ok(());
+    }
     let probe = || {
-        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        if path.is_dir() {
             return Err(Error::other("what is there is no file"));
         }
         let beside = beside(path);
@@ -35,20 +60,23 @@ pub(super) fn write_beside(path: &Path, text: &str) -> anyhow::Result<()> {
     let write = || {
         let mut file = File::create(beside(path))?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()
+        if is_stream(path) { Ok(()) } else { file.sync_all() }
     };
     write().with_context(|| unwritable(path))
 }
 
 /// Puts what was written beside `path` into its place, in one step.
 pub(super) fn put_in_place(path: &Path) -> anyhow::Result<()> {
+    if is_stream(path) {
+        return Ok(());
+    }
     std::fs::rename(beside(path), path).with_context(|| unwritable(path))
 }
 
 /// Writes a file so that it is whole whatever happens: it may be in use, and half of it stops the service from starting.
 pub(super) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     let done = write_beside(path, text).and_then(|()| put_in_place(path));
-    done.inspect_err(|_| drop(std::fs::remove_file(beside(path))))
+    done.inspect_err(|_| discard(path))
 }
 
 fn unwritable(path: &Path) -> String {

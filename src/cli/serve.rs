@@ -8,6 +8,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
+use tracing::Level;
 
 use crate::carriers::AudioSocketSettings;
 use crate::config::Config;
@@ -85,13 +86,9 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
     Ok(true)
 }
 
-/// Says how the service goes: to whoever watches, or in the log where that is all of stderr.
+/// Says how the service goes.
 fn say(text: &str) {
-    if log::is_json() {
-        tracing::info!("{text}");
-    } else {
-        eprintln!("{text}");
-    }
+    log::say(Level::INFO, text);
 }
 
 /// Has the certificate read again at each SIGHUP.

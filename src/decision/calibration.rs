@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::voiceprint::ModelId;
+use crate::voiceprint::{Card, ModelId};
 
 use super::curve::Curve;
 use super::voices::VoiceTest;
@@ -41,6 +41,21 @@ pub enum CalibrationError {
         /// The model and hash in use.
         model: String,
     },
+    /// It was fitted for these weights, and for voiceprints that were made otherwise.
+    #[error(
+        "the calibration {path} was fitted with another card of model {model} (identity {fitted_for}, here {identity}): with \
+         another front end, other segments or other ports its ratios mean nothing. Fit it again for this card"
+    )]
+    OtherCard {
+        /// Path of the file at fault.
+        path: PathBuf,
+        /// The model of both cards.
+        model: ModelId,
+        /// The card's identity that it names.
+        fitted_for: String,
+        /// The identity of the card in use.
+        identity: String,
+    },
 }
 
 /// How calls ended where a calibration was fitted, at one acceptance, followed as live calls are.
@@ -61,6 +76,10 @@ pub struct OperatingPoint {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
+    /// The identity of the model's card ([`Card::identity`]): one hash of weights may have voiceprints that are made in several
+    /// ways. Not told of older ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_identity: Option<String>,
     /// The day, as in 2026-11-22.
     pub date: String,
     /// The protocol's name.
@@ -110,11 +129,12 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Reads a calibration and checks that it was fitted for exactly this model.
+    /// Reads a calibration and checks that it was fitted for exactly the model of this card.
     ///
     /// # Errors
-    /// [`CalibrationError`] when it cannot be read, makes no sense, or was fitted for other weights.
-    pub fn load(path: &Path, model: &ModelId, model_sha256: &str) -> Result<Self, CalibrationError> {
+    /// [`CalibrationError`] when it cannot be read, makes no sense, or was fitted for other weights or another card.
+    pub fn load(path: &Path, card: &Card) -> Result<Self, CalibrationError> {
+        let (model, model_sha256) = (card.id(), card.sha256());
         let text = std::fs::read_to_string(path).map_err(|cause| CalibrationError::Unreadable {
             path: path.to_owned(),
             cause,
@@ -134,7 +154,17 @@ impl Calibration {
                 model: format!("{model} ({model_sha256})"),
             });
         }
-        Ok(calibration)
+        let origin = calibration.origin.as_ref();
+        let fitted_for = origin.and_then(|origin| origin.model_identity.as_deref());
+        match fitted_for {
+            Some(fitted_for) if fitted_for != card.identity() => Err(CalibrationError::OtherCard {
+                path: path.to_owned(),
+                model: model.clone(),
+                fitted_for: fitted_for.to_owned(),
+                identity: card.identity().to_owned(),
+            }),
+            _ => Ok(calibration),
+        }
     }
 
     /// Says what is wrong with the numbers, if anything.

@@ -6,6 +6,7 @@ use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, Url};
 
 use super::error::HubError;
+use crate::outward::through_proxies;
 
 /// Redirects that are followed: a hub sends to its storage in one or two.
 const MOST_REDIRECTS: usize = 8;
@@ -28,17 +29,17 @@ impl Default for DownloadTimeouts {
     }
 }
 
-/// A client for `timeouts`. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, as are
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+/// A client for `timeouts`. `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, but not for
+/// this machine, as are `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 pub(super) fn client(timeouts: DownloadTimeouts) -> Result<Client, HubError> {
     // The choice is the process's; whoever made it first, it is ring.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let built = Client::builder()
+    let builder = Client::builder()
         .user_agent(concat!("voxline/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(timeouts.stall)
-        .redirect(Policy::custom(follow))
-        .build();
-    built.map_err(|cause| HubError::Client(causes(&cause)))
+        .redirect(Policy::custom(follow));
+    let builder = through_proxies(builder).map_err(|fault| HubError::Client(fault.to_string()))?;
+    builder.build().map_err(|cause| HubError::Client(causes(&cause)))
 }
 
 /// Follows a redirect, but never from an encrypted connection to one that is not.

@@ -58,7 +58,7 @@ pub enum HubError {
     },
     /// No HTTP client could be made.
     #[error(
-        "nothing can be fetched over the network here: {0}; install the system's root certificates, or name a folder with --mirror"
+        "nothing can be fetched over the network here: {0}; install the system's root certificates where they are missing, or name a folder with --mirror"
     )]
     Client(String),
     /// Every source failed.

@@ -68,21 +68,42 @@ fn builder(patience: Duration) -> ClientBuilder {
 
 /// Has https go through the environment's proxy, if it names one, unless it is for this machine or a host of `NO_PROXY`.
 fn through_proxy(builder: ClientBuilder) -> Result<ClientBuilder, Unfetched> {
+    through(builder, ["HTTPS_PROXY", "https_proxy"], Proxy::https)
+}
+
+/// Has https go through the environment's proxy, and what is asked without TLS through that of `HTTP_PROXY` or `ALL_PROXY`:
+/// for what somebody at this machine has fetched, whose proxy it is.
+///
+/// # Errors
+/// [`Unfetched::Client`] when the address of one cannot be read.
+pub fn through_proxies(builder: ClientBuilder) -> Result<ClientBuilder, Unfetched> {
+    // Not those of the environment as they are, which would be asked for this machine too.
+    let builder = through_proxy(builder.no_proxy())?;
+    through(builder, ["HTTP_PROXY", "http_proxy"], Proxy::http)
+}
+
+/// Adds the proxy that one of these variables names, or one for all, but not for this machine and hosts of `NO_PROXY`.
+fn through(
+    builder: ClientBuilder,
+    [name, small]: [&str; 2],
+    proxy: fn(String) -> reqwest::Result<Proxy>,
+) -> Result<ClientBuilder, Unfetched> {
     let first = |names: &[&str]| {
         let mut set = names.iter().filter_map(|name| std::env::var(name).ok());
         set.find(|value| !value.is_empty())
     };
-    let Some(address) = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]) else {
+    let Some(address) = first(&[name, small, "ALL_PROXY", "all_proxy"]) else {
         return Ok(builder);
     };
     let others = first(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
     let direct = format!("localhost,127.0.0.0/8,::1,{others}");
-    let proxy = Proxy::https(address).map_err(|_| {
-        // Without the address, which may hold a password.
-        Unfetched::Client(
-            "HTTPS_PROXY or ALL_PROXY is no address, as in http://proxy.example:3128".to_owned(),
-        )
-    })?;
+    // Without the address, which may hold a password.
+    let unread = |_| {
+        Unfetched::Client(format!(
+            "{name} or ALL_PROXY is no address, as in http://proxy.example:3128"
+        ))
+    };
+    let proxy = proxy(address).map_err(unread)?;
     Ok(builder.proxy(proxy.no_proxy(NoProxy::from_string(&direct))))
 }
 

@@ -11,5 +11,5 @@ mod public;
 mod fetch;
 
 pub use allowed::{Allowed, Refused};
-pub use fetch::{Unfetched, body, causes, client, steady_client, wary_client};
+pub use fetch::{Unfetched, body, causes, client, steady_client, through_proxies, wary_client};
 pub use public::{PublicOnly, is_public};

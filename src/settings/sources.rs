@@ -9,6 +9,8 @@ use super::schema::{Kind, Setting};
 const PREFIX: &str = "VOXLINE_";
 /// Variables that tests read; they configure nothing.
 const TEST_PREFIX: &str = "VOXLINE_TEST_";
+/// Where developers have what is not in the repository: tests and benchmarks read it.
+const SHARED_VARIABLE: &str = "VOXLINE_SHARED";
 
 /// The variable by which every program that loads ONNX Runtime through `ort` finds it.
 const ORT_VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -211,7 +213,8 @@ impl<'a> Merged<'a> {
 
 /// Whether an environment variable is meant for this program.
 fn is_ours(variable: &str) -> bool {
-    variable == ORT_VARIABLE || (variable.starts_with(PREFIX) && !variable.starts_with(TEST_PREFIX))
+    let of_tests = variable == SHARED_VARIABLE || variable.starts_with(TEST_PREFIX);
+    variable == ORT_VARIABLE || (variable.starts_with(PREFIX) && !of_tests)
 }
 
 /// The environment variable of a key.
@@ -230,6 +233,19 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+
+    #[test]
+    fn what_tests_are_told_is_none_of_the_programs() {
+        for (variable, ours) in [
+            ("VOXLINE_SHARED", false),
+            ("VOXLINE_TEST_SEED", false),
+            ("VOXLINE_SHARED_KEY", true),
+            ("ORT_DYLIB_PATH", true),
+            ("SHARED", false),
+        ] {
+            assert_eq!(is_ours(variable), ours, "{variable}");
+        }
+    }
 
     #[test]
     fn a_text_is_in_quotes_and_a_list_of_texts_is_one_with_commas() {

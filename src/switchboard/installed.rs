@@ -118,7 +118,7 @@ pub struct Usable {
 /// [`OpenError::Calibration`] when there is none for the model; [`OpenError::NeverNames`] when the policy
 /// asks for more than it can give on any roster.
 pub fn usable_calibration(card: &Card, policy: &Policy) -> Result<Usable, OpenError> {
-    let calibration = Calibration::load(&card.calibration(), card.id(), card.sha256())?;
+    let calibration = Calibration::load(&card.calibration(), card)?;
     let policy = Policy {
         minimum_speech: card.minimum_net_speech(),
         ..policy.meeting_its_target(&calibration)

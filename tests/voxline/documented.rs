@@ -222,10 +222,16 @@ fn every_variable_that_people_are_told_of_is_taken() {
     let known = variables();
     assert!(known.len() > 100, "{}", known.len());
     let mut texts = documents();
-    for name in ["README.md", "CONTRIBUTING.md"] {
+    for name in ["README.md", "CONTRIBUTING.md", "Makefile", "voxline.example.toml"] {
         texts.push((name.to_owned(), String::from_utf8(support::read(name)).unwrap()));
     }
-    for file in sources("src/cli") {
+    let scripts = ["benches", "scripts", "models/calibration"];
+    let scripts = scripts
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(support::project(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "py"));
+    for file in sources("src/cli").into_iter().chain(scripts) {
         texts.push((
             file.display().to_string(),
             std::fs::read_to_string(&file).unwrap(),
@@ -235,8 +241,10 @@ fn every_variable_that_people_are_told_of_is_taken() {
     for (place, text) in texts {
         for (at, _) in text.match_indices("VOXLINE_") {
             let word = text[at..].split(|sign| !is_of_a_name(sign)).next().unwrap();
-            // The prefix itself, as in `VOXLINE_*`, and what tests are told.
-            let good = word == "VOXLINE_" || word.starts_with("VOXLINE_TEST_") || known.contains(word);
+            // The prefix itself, as in `VOXLINE_*`, and what tests and benchmarks are told.
+            let good = ["VOXLINE_", "VOXLINE_SHARED"].contains(&word)
+                || word.starts_with("VOXLINE_TEST_")
+                || known.contains(word);
             assert!(
                 good,
                 "{place} names {word}, which is no setting: the program refuses it"

@@ -54,10 +54,14 @@ fn aac_of_another_number_of_channels_is_read_on() {
     assert!(behind.iter().skip(1).step_by(2).eq(&one.samples));
 }
 
-/// `kinds/aac.m4a` with these entries in its edit list: milliseconds, and where they begin in samples. The index lies behind
-/// the audio, whose place stays.
+/// `kinds/aac.m4a` with these entries in its edit list: milliseconds, and where they begin in samples.
 fn edited(entries: &[(u32, u32)]) -> Vec<u8> {
-    let mut bytes = file("kinds/aac.m4a");
+    edited_of("kinds/aac.m4a", entries)
+}
+
+/// The same of any file whose index lies behind the audio, whose place stays.
+fn edited_of(name: &str, entries: &[(u32, u32)]) -> Vec<u8> {
+    let mut bytes = file(name);
     let find = |name: &[u8; 4]| bytes.windows(4).position(|four| four == name).unwrap();
     let places = [b"moov", b"trak", b"edts", b"elst"].map(find);
     let more = 12 * (entries.len() as u32 - 1);
@@ -90,6 +94,26 @@ fn all_that_an_edit_list_shows_is_heard() {
     ] {
         let heard = heard(edited(&entries));
         assert!(heard.samples == middle_cut_out && heard.unheard.is_none());
+    }
+}
+
+#[test]
+fn what_an_edit_list_shows_of_opus_counts_from_before_its_pre_skip() {
+    // 312 samples of 48 000 a second, which the decoder drops.
+    let whole = heard(edited_of("kinds/opus.mp4", &[(0, 0)])).samples;
+    assert!(whole.len() > 70_000, "{}", whole.len());
+    for (entries, shown) in [
+        (vec![(166, 0)], vec![0..7_656]),
+        // Both in one packet, and the first begins within the pre-skip.
+        (vec![(166, 0), (20, 8_040)], vec![0..7_656, 7_728..8_688]),
+        (vec![(5, 0), (20, 8_040)], vec![7_728..8_688]),
+    ] {
+        let found = heard(edited_of("kinds/opus.mp4", &entries)).samples;
+        let wanted: Vec<f32> = shown
+            .into_iter()
+            .flat_map(|part| whole[part].iter().copied())
+            .collect();
+        assert!(found == wanted, "{entries:?}: {} samples", found.len());
     }
 }
 

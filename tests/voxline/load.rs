@@ -80,6 +80,7 @@ fn request(stream: &TcpStream) -> String {
 fn of_server(base: &str, calls: &str) -> Command {
     let mut command = Command::new(crate::support::binary());
     command.current_dir(support::project(".")).env_clear();
+    command.args(["--config", "/dev/null"]);
     let typed = "load --seconds 1 --ramp 0 --numbers 1 --keys k --json --server";
     command.args(typed.split(' ')).args([base, "--calls", calls]);
     command
@@ -182,6 +183,7 @@ fn a_load_test_of_its_own_touches_no_store_that_is_configured() {
     ] {
         let mut command = Command::new(crate::support::binary());
         command.current_dir(support::project(".")).env_clear();
+        command.args(["--config", "/dev/null"]);
         command.envs(settings.iter().copied());
         let output = command
             .args(["load", "--calls", "1", "--seconds", "1"])
@@ -197,6 +199,7 @@ fn a_load_test_of_its_own_touches_no_store_that_is_configured() {
 fn a_load_test_measures_both_kinds_of_stream_and_names_every_caller() {
     let mut command = Command::new(crate::support::binary());
     command.current_dir(support::project(".")).env_clear();
+    command.args(["--config", "/dev/null"]);
     let typed = "load --calls 4 --seconds 12 --ramp 1 --numbers 4 --files 1 --json";
     let output = command.args(typed.split(' ')).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

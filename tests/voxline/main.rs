@@ -25,6 +25,7 @@ mod joined;
 mod kills;
 mod kinds;
 mod load;
+mod logging;
 mod measure;
 mod models;
 mod mutations;

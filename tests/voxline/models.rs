@@ -5,6 +5,7 @@ use std::fs;
 use ndarray::ArrayD;
 use serde::Deserialize;
 use serde_json::from_slice;
+use voxline::decision::Calibration;
 use voxline::onnx::{Graph, Input, OnnxError};
 use voxline::speech::{Vad, VadError};
 use voxline::voiceprint::{Card, CardError, ExtractError, Extractor};
@@ -113,6 +114,31 @@ fn a_models_identity_is_of_all_that_makes_its_voiceprints() {
     let both = Card::read(&project("models/voxline-phone-3")).unwrap();
     let kept = "402c92eb12b931fdca6a8c8c5798c2698c552c08f94a24221e76fb5da5449ecc";
     assert_eq!(both.identity(), kept);
+}
+
+#[test]
+fn a_calibration_is_of_the_card_it_was_fitted_with() {
+    let (folder, fitted) = altered_model(&[]);
+    let shipped = read(&format!("models/{}/calibration.toml", fitted.id()));
+    let shipped = String::from_utf8(shipped).unwrap();
+    let path = folder.path().join("calibration.toml");
+    let load = |text: &str, card: &Card| {
+        fs::write(&path, text).unwrap();
+        Calibration::load(&path, card)
+            .map(drop)
+            .map_err(|fault| fault.to_string())
+    };
+    let (_folder, other) = altered_model(&[("window = \"povey\"", "window = \"hamming\"")]);
+    // One that does not tell its card is believed.
+    assert_eq!(load(&shipped, &other), Ok(()));
+    let told = format!("[origin]\nmodel_identity = \"{}\"", fitted.identity());
+    let told = shipped.replace("[origin]", &told);
+    assert_eq!(load(&told, &fitted), Ok(()));
+    let refused = load(&told, &other).unwrap_err();
+    assert!(
+        refused.contains("another card") && refused.contains(other.identity()),
+        "{refused}"
+    );
 }
 
 #[test]

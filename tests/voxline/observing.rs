@@ -414,40 +414,6 @@ async fn why_nobody_is_named_is_logged_by_the_names_of_the_api() {
 }
 
 #[test]
-fn why_a_service_does_not_start_is_a_document_of_its_log_in_json() {
-    let data = tempfile::tempdir().unwrap();
-    let mut serve = program(data.path());
-    serve.env("LOG_FORMAT", "json").env("VOXLINE_LISTEM", "1");
-    let refused = serve.arg("serve").output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    let written = String::from_utf8(refused.stderr).unwrap();
-    let lines = written
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let all: Vec<Value> = lines.collect();
-    assert_eq!(all.len(), 1, "{written}");
-    assert_eq!(all[0]["level"], "ERROR");
-    let why = all[0]["fields"]["message"].as_str().unwrap();
-    assert!(why.contains("VOXLINE_LISTEM"), "{why}");
-}
-
-#[tokio::test]
-async fn one_place_warns_sixty_times_a_minute_and_the_service_goes_on() {
-    let data = tempfile::tempdir().unwrap();
-    let logged = crate::process::Logged::start(data.path(), &[("RUST_LOG", "info")]).await;
-    let (client, address) = (crate::support::http(), format!("{}/vapi/events", logged.base));
-    for _ in 0..200 {
-        let answer = client.post(&address).body("{}").send().await.unwrap();
-        assert_eq!(answer.status(), 401);
-    }
-    let written = logged.end();
-    let warned = |line: &&str| line.contains("a request to /vapi/events was refused");
-    let lines = written.lines().filter(warned).count();
-    // A minute may end meanwhile.
-    assert!((60..=120).contains(&lines), "{lines}");
-}
-
-#[test]
 fn what_looks_like_audio_is_found_where_it_is() {
     let octets: Vec<u8> = (0..160).collect();
     assert!(longest_run(&format!("payload={}", STANDARD.encode(&octets))).len() > 200);

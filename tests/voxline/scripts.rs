@@ -52,6 +52,32 @@ fn tests_that_try_nothing_say_so_in_one_spelling() {
 }
 
 #[test]
+fn no_test_runs_the_program_on_what_is_this_machines() {
+    let mut found = 0;
+    for file in sources("tests") {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for made in text.split("Command::new(").skip(1) {
+            let (of, then) = made.split_once(')').unwrap();
+            if !of.ends_with("binary(") {
+                continue;
+            }
+            // What it is told first.
+            let told: String = then.chars().take(300).collect();
+            let place = file.display();
+            assert!(
+                told.contains(".env_clear()"),
+                "{place}: variables of this shell reach it"
+            );
+            let in_project = told.contains("project(");
+            let own = !in_project || told.contains("\"/dev/null\"");
+            assert!(own, "{place}: it reads a voxline.toml of this folder");
+            found += 1;
+        }
+    }
+    assert!(found > 5, "{found}");
+}
+
+#[test]
 fn an_older_python_is_told_which_is_needed() {
     let script = project("scripts/provision.py").display().to_string();
     for version in ["(3, 9, 18)", "(3, 10, 4)"] {

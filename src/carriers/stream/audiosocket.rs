@@ -95,11 +95,6 @@ impl Frames {
         self.at += HEAD + length;
         Ok(Some(frame))
     }
-
-    /// Whether a frame has begun that is not whole.
-    pub fn is_within_one(&self) -> bool {
-        self.held.len() > self.at
-    }
 }
 
 /// What a frame's head says.

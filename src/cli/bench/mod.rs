@@ -14,8 +14,9 @@ use clap::{Args, Subcommand};
 use crate::config::Config;
 use crate::decision::{Calibration, Policy};
 use crate::measure::{
-    Benchmark, Condition, Cost, Draws, Figures, Format, Init, Kind, Pipeline, Prepared, Protocol, Trials,
-    bootstrap, init, join, read_scores, read_trials, run as run_protocol, write_scores, write_trials,
+    Benchmark, Condition, Cost, Draws, Figures, Format, Init, Kind, ListedScore, ListedTrial, MetricError,
+    Paired, Pipeline, Prepared, Protocol, Trials, bootstrap, init, join, read_scores, read_trials,
+    run as run_protocol, write_scores, write_trials,
 };
 
 use super::chosen::{Chosen, chosen_model, threads};
@@ -258,9 +259,7 @@ async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result
     let Chosen { card, models } = chosen_model(args.model.as_deref(), config).await?;
     let own = card.calibration();
     let chosen = args.calibration.clone().or_else(|| own.exists().then_some(own));
-    let calibration = chosen
-        .map(|file| Calibration::load(&file, card.id(), card.sha256()))
-        .transpose()?;
+    let calibration = chosen.map(|file| Calibration::load(&file, &card)).transpose()?;
     let (enroll, tests) = conditions(&args, &protocol)?;
     let cache = args.cache.unwrap_or_else(|| config.data_dir.join("bench-cache"));
     let threads = threads(args.threads);
@@ -327,22 +326,25 @@ struct Judged {
     eer_ci95: Option<[f64; 2]>,
 }
 
+/// As `bench` judges its own: what could not be heard comes last among the others, and costs as a ratio what it says.
 fn judge(
-    trials: &[crate::measure::ListedTrial],
-    scores: &[crate::measure::ListedScore],
+    trials: &[ListedTrial],
+    scores: &[ListedScore],
     kind: Kind,
     cost: &Cost,
     replicates: usize,
 ) -> anyhow::Result<Judged> {
-    let (paired, speakers) = join(trials, scores)?;
-    let of = |target| {
-        paired
-            .iter()
-            .filter(move |one| one.target == target)
-            .map(|one| one.score)
-            .collect()
-    };
-    let figures = Figures::of(&Trials::new(of(true), of(false))?, kind, cost);
+    let (mut paired, speakers) = join(trials, scores)?;
+    let mut figures = figures_of(&paired, kind, cost)?;
+    if scores.iter().any(|one| !one.is_heard) {
+        let ranked: Vec<ListedScore> = scores.iter().map(ListedScore::ranked).collect();
+        (paired, _) = join(trials, &ranked)?;
+        figures = Figures {
+            cllr: figures.cllr,
+            min_cllr: figures.min_cllr,
+            ..figures_of(&paired, kind, cost)?
+        };
+    }
     let draws = Draws { replicates, seed: 1 };
     let intervals = if replicates > 0 {
         bootstrap(&paired, speakers, cost, draws)?
@@ -353,6 +355,14 @@ fn judge(
         figures,
         eer_ci95: intervals.map(|found| found.eer),
     })
+}
+
+fn figures_of(paired: &[Paired], kind: Kind, cost: &Cost) -> Result<Figures, MetricError> {
+    let of = |target| {
+        let of_kind = paired.iter().filter(|one| one.target == target);
+        of_kind.map(|one| one.score).collect()
+    };
+    Ok(Figures::of(&Trials::new(of(true), of(false))?, kind, cost))
 }
 
 fn pipeline(text: &str) -> Result<Pipeline, &'static str> {

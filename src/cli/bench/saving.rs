@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::super::results::{beside, check_file, put_in_place, write_beside};
+use super::super::results::{beside, check_file, discard, put_in_place, write_beside};
 use crate::measure::{Details, Outcome, Place, Protocol, report};
 use crate::units::hex;
 
@@ -46,7 +46,7 @@ pub(super) fn save(out: &Path, protocol: &Protocol, outcome: &Outcome) -> anyhow
     };
     write().inspect_err(|_| {
         let all = places().chain([out.join(SCORES)]);
-        all.for_each(|place| drop(std::fs::remove_file(beside(&place))));
+        all.for_each(|place| discard(&place));
     })?;
     for name in [METRICS, WORDS] {
         remove(&out.join(name))?;

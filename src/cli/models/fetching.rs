@@ -22,7 +22,8 @@ use super::listing::{Listed, line, listed};
 /// What stands under `voxline models pull --help`.
 pub(super) const AFTER_PULL: &str = "\
 A download that was cut short goes on where it stopped when the same command is given again. HTTPS_PROXY,
-HTTP_PROXY and NO_PROXY are honoured; so are SSL_CERT_FILE and SSL_CERT_DIR.";
+HTTP_PROXY, ALL_PROXY and NO_PROXY are honoured, though not for addresses of this machine; so are SSL_CERT_FILE and
+SSL_CERT_DIR.";
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct PullArgs {

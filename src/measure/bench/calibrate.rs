@@ -14,7 +14,7 @@ use super::fitting::{Fitting, Part, rounded};
 use super::heard_protocol::HeardProtocol;
 use super::observe::{Observed, Seen, TrialKey, observe};
 use super::operating_points::{Measured, operating_points};
-use super::turns::voice_test;
+use super::turns::{FittedVoices, voice_test};
 use crate::decision::{Calibration, Curve, Origin, Similarity};
 use crate::verdict::CHECKPOINTS;
 
@@ -23,8 +23,8 @@ use crate::verdict::CHECKPOINTS;
 pub struct Fitted {
     /// What was fitted.
     pub calibration: Calibration,
-    /// How it fits the trials it was fitted on.
-    pub figures: Checked,
+    /// How it fits the trials it was fitted on; none where no protocol has trials of both kinds between those who count.
+    pub figures: Option<Checked>,
     /// Whether the two-voices test was fitted too, and is not [`Fitting::voices`].
     pub voices_fitted: bool,
     /// The one that was fitted and is not used: it tells much less than [`Fitting::voices`].
@@ -36,14 +36,16 @@ pub struct Fitted {
 pub struct RefusedVoices {
     /// Share of pairs of voices that it takes for one.
     pub miss: f64,
-    /// The recording that its bound rests on, by its path: no other is as little like one voice. There may be two in it.
-    pub recording: String,
+    /// Share of the same pairs that the one in use takes for one.
+    pub miss_in_use: f64,
+    /// The recording without which it would not tell less, by its path, where it is one alone: there may be two voices in it.
+    pub recording: Option<String>,
 }
 
 /// Fits a calibration on the trials of protocols, each test checked on its way as a call is; with it, how it fits
-/// the trials of `first`. The curve is fitted on all of them, each protocol counting the same, and in it each
+/// the trials of the first protocol that has both kinds of those who count. The curve is fitted on all of them, each protocol counting the same, and in it each
 /// checkpoint of each condition, and in that each speaker. The voices are `first`'s, where it has calls that are
-/// long enough and they tell no less than those in use; the operating points are the worst of any protocol.
+/// long enough and they tell not much less than those in use; the operating points are the worst of any protocol.
 ///
 /// # Errors
 /// [`BenchError`]: what stopped the hearing, or why there is no fit.
@@ -59,9 +61,8 @@ pub fn calibrate(
     let others = more.iter().map(hear).collect::<Result<Vec<_>, _>>()?;
     let all = std::iter::once((first, &of_first)).chain(more.iter().zip(&others));
     let curve = curve(fitting, &seen(all, fitting)?)?;
-    let own = voice_test(&of_first);
-    let weakens = own.filter(|own| fitting.voices.is_some_and(|used| own.test.weakens(&used)));
-    let own = own.filter(|_| weakens.is_none());
+    let fitted = voice_test(&of_first, fitting.voices.as_ref());
+    let own = fitted.filter(|fitted| fitted.weaker.is_none());
     let mut calibration = Calibration {
         id: fitting.id.clone(),
         model: bench.models.card.id().clone(),
@@ -77,14 +78,24 @@ pub fn calibrate(
     let measured = measured.worst(&of_others.collect::<Result<Vec<_>, _>>()?);
     calibration.origin = Some(origin(&of_first, more, fitting, &measured));
     calibration.operating_points = measured.points;
+    // Those whom it is fitted on may all be of a later one.
+    let mut heard = std::iter::once(&of_first).chain(&others);
+    let checked = heard.find(|heard| heard.has_both_kinds());
     Ok(Fitted {
-        figures: check_heard(&of_first, &calibration)?,
+        figures: checked.map(|on| check_heard(on, &calibration)).transpose()?,
         calibration,
         voices_fitted: own.is_some(),
-        voices_refused: weakens.map(|refused| RefusedVoices {
-            miss: refused.test.miss,
-            recording: first.protocol.tables.tests[refused.least_like_one].clone(),
-        }),
+        voices_refused: fitted.and_then(|fitted| refused(&fitted, first)),
+    })
+}
+
+fn refused(fitted: &FittedVoices, first: &Part) -> Option<RefusedVoices> {
+    let weaker = fitted.weaker?;
+    let path = |test: usize| first.protocol.tables.tests[test].clone();
+    Some(RefusedVoices {
+        miss: fitted.test.miss,
+        miss_in_use: weaker.miss_in_use,
+        recording: weaker.but_for.map(path),
     })
 }
 
@@ -143,6 +154,7 @@ fn origin(
         .collect();
     let conditions = first.conditions().iter();
     Origin {
+        model_identity: Some(first.bench.models.card.identity().to_owned()),
         date: fitting.date.clone(),
         protocol: joined(|protocol| &protocol.name),
         protocol_sha256: joined(|protocol| &protocol.sha256),

@@ -97,12 +97,9 @@ pub(super) fn check_heard(
 
 /// How the calibration fits the calls to the models.
 fn fit(scorer: &Scorer, heard: &HeardProtocol<'_>, tests: &[HeardRecording]) -> Result<Fit, BenchError> {
-    let tables = &heard.protocol.tables;
     let scores = scorer.trials(heard.protocol, &heard.models, tests)?;
-    let counted = tables.trials.iter().zip(&scores).filter(|(trial, _)| {
-        heard.counts(tables.model_speakers[trial.model as usize])
-            && heard.counts(tables.test_speakers[trial.test as usize])
-    });
+    let trials = heard.protocol.tables.trials.iter().zip(&scores);
+    let counted = trials.filter(|(trial, _)| heard.counts_trial(trial));
     let scored = counted.map(|(trial, scored)| (trial.target, *scored));
     let llrs = figures(scored.clone(), Kind::Ratios)?;
     let of_cosine = |(target, one): (bool, Scored)| {

@@ -1,7 +1,7 @@
 //! A protocol that was heard, and who of it counts.
 
 use super::super::condition::Prepared;
-use super::super::protocol::Protocol;
+use super::super::protocol::{Protocol, Trial};
 use super::benchmark::Benchmark;
 use super::error::BenchError;
 use super::everybody::Voices;
@@ -51,6 +51,22 @@ impl<'a> HeardProtocol<'a> {
     /// Whether a speaker counts, by their place.
     pub fn counts(&self, speaker: u32) -> bool {
         self.counted[speaker as usize]
+    }
+
+    /// Whether both of a trial count.
+    pub fn counts_trial(&self, trial: &Trial) -> bool {
+        let tables = &self.protocol.tables;
+        self.counts(tables.model_speakers[trial.model as usize])
+            && self.counts(tables.test_speakers[trial.test as usize])
+    }
+
+    /// Whether the trials that count are of both kinds: error rates need both.
+    pub fn has_both_kinds(&self) -> bool {
+        let is_there = |target: bool| {
+            let mut trials = self.protocol.tables.trials.iter();
+            trials.any(|trial| trial.target == target && self.counts_trial(trial))
+        };
+        is_there(true) && is_there(false)
     }
 }
 

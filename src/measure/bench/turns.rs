@@ -19,12 +19,21 @@ const PARTNERS: usize = 4;
 /// The fewest recordings that a test is fitted on.
 const FEWEST: usize = 30;
 
-/// A two-voices test, and what its bound rests on.
+/// A two-voices test.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct FittedVoices {
     pub test: VoiceTest,
-    /// The recording whose windows are least like one voice's, by its place among the tests.
-    pub least_like_one: usize,
+    /// Where it would tell much less of these calls than the one in use.
+    pub weaker: Option<Weaker>,
+}
+
+/// How a two-voices test falls behind the one in use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Weaker {
+    /// Share of the same pairs of voices that the one in use takes for one.
+    pub miss_in_use: f64,
+    /// The recording without which it would not, by its place among the tests, where it is one alone.
+    pub but_for: Option<usize>,
 }
 
 /// The gains of windows, as they would be of six.
@@ -46,24 +55,52 @@ struct Sequence {
 /// The two-voices test of some recordings of one voice each: the highest gain among them is what chance can
 /// do. A lower bound, as what one in a hundred gains, takes one in eleven longer calls for two voices
 /// (models/README.md). `None` where there are too few recordings that are long enough; one that was heard under several
-/// conditions is one.
-pub(super) fn voice_test(heard: &HeardProtocol<'_>) -> Option<FittedVoices> {
+/// conditions is one. It is held against the one `in_use` on the same pairs of voices.
+pub(super) fn voice_test(heard: &HeardProtocol<'_>, in_use: Option<&VoiceTest>) -> Option<FittedVoices> {
     let Gains { one, two } = voice_gains(heard);
-    let highest = one.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    let (least_like_one, gain) = highest.map(|(test, gain)| (*test, rounded(*gain)))?;
-    let recordings = one.iter().map(|(test, _)| test).collect::<BTreeSet<_>>().len();
-    if recordings < FEWEST || two.is_empty() {
+    if recordings(&one) < FEWEST || two.is_empty() {
         return None;
     }
-    let missed = two.iter().filter(|other| **other <= gain).count();
+    let (test, least_like_one) = bounded_by(&one, &two)?;
+    let weaker = in_use.and_then(|used| {
+        let miss_in_use = missed(&two, used.gain);
+        if !test.weakens(miss_in_use) {
+            return None;
+        }
+        let others = one.iter().copied().filter(|(test, _)| *test != least_like_one);
+        let without = bounded_by(&others.collect::<Vec<_>>(), &two);
+        let is_that_one = without.is_some_and(|(test, _)| !test.weakens(miss_in_use));
+        Some(Weaker {
+            miss_in_use,
+            but_for: is_that_one.then_some(least_like_one),
+        })
+    });
+    Some(FittedVoices { test, weaker })
+}
+
+/// The test whose bound is the highest gain of single voices, and the place of that recording.
+fn bounded_by(one: &[(usize, f64)], two: &[f64]) -> Option<(VoiceTest, usize)> {
+    let (least_like_one, highest) = one.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let gain = rounded(*highest);
     let test = VoiceTest {
         gain,
         gain_per_log: GAIN_PER_LOG,
         // Nothing was seen above the highest: the rule of three once more.
-        false_alarm: rounded(3.0 / recordings as f64),
-        miss: rounded(missed as f64 / two.len() as f64),
+        false_alarm: rounded(3.0 / recordings(one) as f64),
+        miss: missed(two, gain),
     };
-    Some(FittedVoices { test, least_like_one })
+    Some((test, *least_like_one))
+}
+
+/// How many recordings these are, each under however many conditions.
+fn recordings(one: &[(usize, f64)]) -> usize {
+    one.iter().map(|(test, _)| test).collect::<BTreeSet<_>>().len()
+}
+
+/// The share of pairs of voices that a bound takes for one.
+fn missed(two: &[f64], gain: f64) -> f64 {
+    let missed = two.iter().filter(|other| **other <= gain).count();
+    rounded(missed as f64 / two.len() as f64)
 }
 
 /// The gains of the windows of single voices, and of two voices in turn.
@@ -125,6 +162,7 @@ mod tests {
     use super::super::super::protocol::{Speaker, Tables};
     use super::super::benchmark::tests::{benchmark, models};
     use super::super::everybody::Voices;
+    use super::super::heard::HeardRecording;
     use super::super::heard_protocol::tests::{heard, protocol, recording};
     use super::*;
 
@@ -148,18 +186,40 @@ mod tests {
         }
     }
 
+    /// A call of each of 31 people.
+    fn calls() -> Vec<HeardRecording> {
+        (0..31).map(|who| recording(Vec::new(), voice(who, 6))).collect()
+    }
+
     #[test]
     fn one_call_of_two_voices_weakens_the_test_and_is_named() {
         let models = models();
         let bench = benchmark(&models);
         let protocol = protocol(tables(31));
-        let mut calls: Vec<_> = (0..31).map(|who| recording(Vec::new(), voice(who, 6))).collect();
-        let alone = voice_test(&heard(&bench, &protocol, calls.clone())).unwrap();
+        let fit =
+            |calls, in_use: Option<&VoiceTest>| voice_test(&heard(&bench, &protocol, calls), in_use).unwrap();
+        let alone = fit(calls(), None);
         assert_eq!((alone.test.gain, alone.test.miss), (0.0, 0.0));
-        calls[17].windows = [voice(17, 4), voice(39, 4)].concat();
-        let with = voice_test(&heard(&bench, &protocol, calls)).unwrap();
-        assert_eq!(with.least_like_one, 17);
-        assert!(with.test.miss > 0.9 && with.test.weakens(&alone.test), "{with:?}");
+        let mut with_one = calls();
+        with_one[17].windows = [voice(17, 4), voice(39, 4)].concat();
+        let with = fit(with_one.clone(), Some(&alone.test));
+        assert!(with.test.miss > 0.9, "{with:?}");
+        let named = Weaker {
+            miss_in_use: 0.0,
+            but_for: Some(17),
+        };
+        assert_eq!(with.weaker, Some(named));
+        // Of two such calls, leaving one out mends nothing.
+        let mut with_two = with_one.clone();
+        with_two[3].windows = [voice(3, 4), voice(38, 4)].concat();
+        let but_for = fit(with_two, Some(&alone.test)).weaker.unwrap().but_for;
+        assert_eq!(but_for, None);
+        // What these calls make hard for both weakens nothing.
+        let elsewhere = VoiceTest {
+            miss: 0.0,
+            ..with.test
+        };
+        assert_eq!(fit(with_one, Some(&elsewhere)).weaker, None);
     }
 
     #[test]
@@ -167,16 +227,11 @@ mod tests {
         let models = models();
         let bench = benchmark(&models);
         let protocol = protocol(tables(31));
-        let calls = |people: usize| {
-            (0..people)
-                .map(|who| recording(Vec::new(), voice(who, 6)))
-                .collect()
-        };
-        let mut heard = heard(&bench, &protocol, calls(31));
-        let once = voice_test(&heard).unwrap();
+        let mut heard = heard(&bench, &protocol, calls());
+        let once = voice_test(&heard, None).unwrap();
         assert_eq!(once.test.false_alarm, rounded(3.0 / 31.0));
         heard.counted[20..].fill(false);
-        assert_eq!(voice_test(&heard), None, "twenty people");
+        assert_eq!(voice_test(&heard, None), None, "twenty people");
         let mut bench = benchmark(&models);
         bench.tests.extend(benchmark(&models).tests);
         let tests = [heard.voices.tests.clone(), heard.voices.tests].concat();
@@ -188,6 +243,6 @@ mod tests {
             },
             ..heard
         };
-        assert_eq!(voice_test(&twice), None, "twenty people, each call twice");
+        assert_eq!(voice_test(&twice, None), None, "twenty people, each call twice");
     }
 }

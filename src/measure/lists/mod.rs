@@ -58,6 +58,24 @@ pub struct ListedScore {
     pub test: String,
     /// The score: a log-likelihood ratio in `voxline` (the raw score where there is none) and `sre`.
     pub score: f64,
+    /// Whether both sides were heard, as far as the format tells: `voxline` has a ratio of 0 and a cosine of -1 where not.
+    pub is_heard: bool,
+}
+
+impl ListedScore {
+    /// The same with its place among others as its score: below all where nothing was heard.
+    #[must_use]
+    pub fn ranked(&self) -> Self {
+        let score = if self.is_heard {
+            self.score
+        } else {
+            f64::NEG_INFINITY
+        };
+        Self {
+            score,
+            ..self.clone()
+        }
+    }
 }
 
 /// A list that cannot be read, written or used.

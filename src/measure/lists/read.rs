@@ -91,9 +91,15 @@ pub fn read_scores(path: &Path, format: Format) -> Result<Vec<ListedScore>, List
             columns = Some(SreColumns::of(&fields)?);
             return Ok(());
         }
+        let mut is_heard = true;
         let (enrolled, test, score) = match (format, fields.as_slice()) {
             (Format::Voxline, [enrolled, test, "-", raw]) => (*enrolled, Cow::from(*test), *raw),
-            (Format::Voxline, [enrolled, test, llr, _raw]) => (*enrolled, Cow::from(*test), *llr),
+            (Format::Voxline, [enrolled, test, llr, raw]) => {
+                is_heard = [(*llr, 0.0), (*raw, -1.0)]
+                    .iter()
+                    .any(|(text, unheard)| text.parse::<f64>() != Ok(*unheard));
+                (*enrolled, Cow::from(*test), *llr)
+            }
             (Format::VoxCeleb, [score, enrolled, test]) => (*enrolled, Cow::from(*test), *score),
             (Format::Kaldi, [enrolled, test, score] | [enrolled, test, score, _]) => {
                 (*enrolled, Cow::from(*test), *score)
@@ -112,6 +118,7 @@ pub fn read_scores(path: &Path, format: Format) -> Result<Vec<ListedScore>, List
             enrolled: enrolled.to_owned(),
             test: test.into_owned(),
             score: number(score)?,
+            is_heard,
         });
         lines.push(line);
         Ok(())
@@ -128,6 +135,7 @@ fn refuse_two_scores(path: &Path, scores: &[ListedScore], lines: &[usize]) -> Re
             enrolled,
             test,
             score,
+            ..
         } = one;
         let (other, earlier) = *given
             .entry((enrolled.as_str(), test.as_str()))

@@ -90,6 +90,7 @@ pub fn write_scores(path: &Path, format: Format, scores: &[ListedScore]) -> Resu
             enrolled,
             test,
             score,
+            ..
         } in scores
         {
             match format {

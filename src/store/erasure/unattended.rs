@@ -4,8 +4,8 @@
 use time::{Duration, OffsetDateTime};
 
 use super::retention::{LAST_RUN, RetentionSchedule, RetentionTally};
-use crate::store::database::{query_as, read_text_fact};
-use crate::store::values::read_time;
+use crate::store::database::{Tx, query_as, read_text_fact, write_fact};
+use crate::store::values::{read_time, time_text};
 use crate::store::{Store, StoreError};
 
 /// How far the clock may go on from one run to the next: a service that stood still for longer is as rare as a clock
@@ -22,7 +22,8 @@ impl Store {
         &self,
         schedule: &RetentionSchedule,
     ) -> Result<Option<RetentionTally>, StoreError> {
-        if self.clock_in_doubt().await?.is_some() {
+        if let Some(last) = self.clock_in_doubt().await? {
+            self.note_last_known(last).await?;
             self.remove_and_tell(&RetentionSchedule::default()).await?;
             return Ok(None);
         }
@@ -30,23 +31,48 @@ impl Store {
     }
 
     /// When time was last known, if the machine's clock has gone on by more than 30 days since: at the last run of the
-    /// schedule, or where there was none, at what was last written of calls and in the audit log.
+    /// schedule, or where there was none, at what was last written of calls and in the audit log before these 30 days. What
+    /// was written in them may be of the clock in doubt: it is believed where it begins within 30 days of what is older.
     /// [`Store::retain`] takes the clock for right.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn clock_in_doubt(&self) -> Result<Option<OffsetDateTime>, StoreError> {
         let mut tx = self.read().await?;
-        let mut last = read_text_fact(&mut tx, LAST_RUN).await?;
-        if last.is_none() {
-            let newest = "SELECT MAX(at) FROM (SELECT MAX(at) AS at FROM audit \
-                          UNION ALL SELECT MAX(updated_at) AS at FROM calls) AS newest";
-            (last,) = query_as(newest).fetch_one(&mut tx).await?;
-        }
-        let last = last.as_deref().map(read_time).transpose()?;
         let now = self.clock.read().wall;
-        Ok(last.filter(|last| now - *last > FURTHEST))
+        if let Some(last) = read_text_fact(&mut tx, LAST_RUN).await? {
+            let last = read_time(&last)?;
+            return Ok((now - last > FURTHEST).then_some(last));
+        }
+        let [older, newer] = written_around(&mut tx, now - FURTHEST).await?;
+        let follows = |older: OffsetDateTime| newer.is_some_and(|newer| newer - older <= FURTHEST);
+        Ok(older.filter(|older| !follows(*older)))
     }
+
+    /// Notes when time was last known where no run did: what is written by a clock in doubt is itself a month old one day.
+    async fn note_last_known(&self, last: OffsetDateTime) -> Result<(), StoreError> {
+        if read_text_fact(&mut self.read().await?, LAST_RUN).await?.is_some() {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        write_fact(&mut tx, LAST_RUN, time_text(last).as_bytes()).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// When calls and the audit log were written last up to `at`, and first after it.
+async fn written_around(tx: &mut Tx, at: OffsetDateTime) -> Result<[Option<OffsetDateTime>; 2], StoreError> {
+    let (older, newer): (Option<String>, Option<String>) = query_as(
+        "SELECT (SELECT MAX(at) FROM (SELECT MAX(at) AS at FROM audit WHERE at <= $1 \
+         UNION ALL SELECT MAX(updated_at) AS at FROM calls WHERE updated_at <= $1) AS older), \
+         (SELECT MIN(at) FROM (SELECT MIN(at) AS at FROM audit WHERE at > $1 \
+         UNION ALL SELECT MIN(updated_at) AS at FROM calls WHERE updated_at > $1) AS newer)",
+    )
+    .bind(time_text(at))
+    .fetch_one(tx)
+    .await?;
+    let read = |at: Option<String>| at.as_deref().map(read_time).transpose();
+    Ok([read(older)?, read(newer)?])
 }
 
 #[cfg(test)]
@@ -56,6 +82,7 @@ mod tests {
     use super::*;
     use crate::store::audit::{Act, NewAudit};
     use crate::store::database::clock::{Clock, Readings};
+    use crate::store::database::query;
     use crate::store::values::now;
 
     #[tokio::test]
@@ -94,5 +121,59 @@ mod tests {
         store.retain(&no_schedule).await.unwrap();
         let gone = store.retain_unattended(&no_schedule).await.unwrap();
         assert!(gone.is_some());
+    }
+    /// Records a call that was last written at `at`.
+    async fn a_call_at(store: &Store, at: OffsetDateTime) {
+        let mut tx = store.write().await.unwrap();
+        let call = query(
+            "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict) \
+             VALUES ('c', '+12025550101', $1, $1, 1, $2, $3)",
+        );
+        let call = call.bind(time_text(at)).bind(true).bind("");
+        call.execute(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_clock_in_doubt_had_written_does_not_speak_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let schedule = RetentionSchedule {
+            calls: Some(Duration::days(90)),
+            ..RetentionSchedule::default()
+        };
+        // As an earlier release left it, ten years before what this machine's clock says.
+        let long_ago = now() - Duration::days(3650);
+        a_call_at(&store, long_ago).await;
+        // Whatever comes before the service, a key that is made or a log that is shown.
+        store.audit(&[NewAudit::new(Act::Identify)]).await.unwrap();
+        assert_eq!(store.clock_in_doubt().await.unwrap(), Some(long_ago));
+        assert_eq!(store.retain_unattended(&schedule).await.unwrap(), None);
+        // Nor after a month and more in which the service went on with it.
+        let mut tx = store.write().await.unwrap();
+        let goes_on = query("UPDATE calls SET updated_at = $1").bind(time_text(now() + Duration::days(5)));
+        goes_on.execute(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+        store.clock = Clock::reading(|| Readings {
+            wall: now() + Duration::days(31),
+            since_boot: None,
+        });
+        assert_eq!(store.retain_unattended(&schedule).await.unwrap(), None);
+        store.retain(&RetentionSchedule::default()).await.unwrap();
+        assert_eq!(store.clock_in_doubt().await.unwrap(), None, "told by hand");
+    }
+
+    #[tokio::test]
+    async fn a_store_of_an_earlier_release_that_was_in_use_is_tidied() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        store.audit(&[NewAudit::new(Act::Identify)]).await.unwrap();
+        a_call_at(&store, now() + Duration::days(20)).await;
+        store.clock = Clock::reading(|| Readings {
+            wall: now() + Duration::days(40),
+            since_boot: None,
+        });
+        let kept = RetentionSchedule::default();
+        assert!(store.retain_unattended(&kept).await.unwrap().is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
-const PEOPLE: [&str; 6] = ["alice", "robert", "walter", "nuria", "fergus", "helmi"];
+pub const PEOPLE: [&str; 6] = ["alice", "robert", "walter", "nuria", "fergus", "helmi"];
 
 /// A protocol of the samples in a folder of its own: a recording of each signup is enrolled, another is the call.
 pub fn protocol(folder: &Path, name: &str, seconds: f64) -> PathBuf {
@@ -70,6 +70,8 @@ fn lines_are_fitted_on_every_protocol_and_the_rest_on_the_first() {
     assert_eq!(both["curve"]["llr_bounds"], one["curve"]["llr_bounds"]);
     assert_ne!(both["curve"]["scale"], one["curve"]["scale"]);
     assert_eq!(both["origin"]["protocol"].as_str(), Some("long + short"));
+    let card = voxline::voiceprint::Card::read(&project("models").join(DEFAULT_MODEL)).unwrap();
+    assert_eq!(both["origin"]["model_identity"].as_str(), Some(card.identity()));
     assert_eq!(both["origin"]["callers"].as_integer(), Some(6));
     assert!(both["curve"].get("roster_reach").is_none(), "nobody asked for it");
 

@@ -311,22 +311,35 @@ fn a_proxy_is_used_unless_it_is_not_to_be() {
     let (bytes, direct_bytes) = (depot.bytes.clone(), depot.bytes.clone());
     let proxy = Hub::start(move |asked, wire| good(asked, wire, &bytes, usize::MAX));
     let direct = Hub::start(move |asked, wire| good(asked, wire, &direct_bytes, usize::MAX));
-    let pull = |no_proxy: Option<&str>| {
+    let pull = |variable: &str, no_proxy: Option<&str>| {
         let mut command = depot
             .site
             .command(&["models", "pull", "tiny.toml", "--retries", "0"]);
-        command
-            .env("HTTP_PROXY", &proxy.base)
-            .env("http_proxy", &proxy.base);
+        command.env(variable, &proxy.base);
         command.envs(no_proxy.map(|hosts| ("NO_PROXY", hosts)));
         let said = said(command);
         assert_eq!(said.status, 0, "{said:?}");
         std::fs::remove_dir_all(depot.path("tiny")).unwrap();
     };
+    for (before, variable) in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"].into_iter().enumerate() {
+        depot.entry(&["http://hub.invalid/tiny.onnx".to_owned()]);
+        pull(variable, None);
+        let asked = proxy.asked();
+        assert_eq!(asked.len(), before + 1, "{variable}");
+        assert_eq!(asked[before].target, "http://hub.invalid/tiny.onnx");
+        // What is for this machine goes to no other, whatever NO_PROXY says.
+        depot.entry(&[format!("{}/tiny.onnx", direct.base)]);
+        pull(variable, Some("elsewhere.example"));
+        pull(variable, None);
+        assert_eq!(proxy.asked().len(), before + 1, "{variable}");
+        assert_eq!(direct.asked().len(), 2 * (before + 1), "{variable}");
+    }
     depot.entry(&["http://hub.invalid/tiny.onnx".to_owned()]);
-    pull(None);
-    assert_eq!(proxy.asked()[0].target, "http://hub.invalid/tiny.onnx");
-    depot.entry(&[format!("{}/tiny.onnx", direct.base)]);
-    pull(Some("localhost"));
-    assert_eq!((proxy.asked().len(), direct.asked().len()), (1, 1));
+    let args = ["models", "pull", "tiny.toml", "--retries", "0", "--stall", "2"];
+    let mut command = depot.site.command(&args);
+    command
+        .env("HTTP_PROXY", &proxy.base)
+        .env("NO_PROXY", "hub.invalid");
+    assert_eq!(said(command).status, 1);
+    assert_eq!(proxy.asked().len(), 3, "a host of NO_PROXY is asked itself");
 }

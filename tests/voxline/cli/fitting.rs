@@ -1,6 +1,8 @@
 //! Whom `voxline calibrate` fits on, and what it says where that is nobody.
 
-use super::calibrating::protocol;
+use std::path::Path;
+
+use super::calibrating::{PEOPLE, protocol};
 use super::*;
 
 #[test]
@@ -66,4 +68,44 @@ fn speakers_are_a_name_a_line_and_names_of_nobody_are_refused() {
         said.status == 1 && said.stderr.contains("(robbert)") && !said.stderr.contains("(Alice"),
         "{said:?}"
     );
+}
+
+/// Leaves these people alone in the lists of a protocol.
+fn keep(folder: &Path, people: &[&str]) {
+    for list in ["enroll.tsv", "trials.tsv", "speakers.tsv"] {
+        let path = folder.join(list);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let others = |line: &str| {
+            let mut others = PEOPLE.iter().filter(|who| !people.contains(who));
+            others.any(|who| line.contains(who))
+        };
+        let kept: Vec<&str> = text.lines().filter(|line| !others(line)).collect();
+        std::fs::write(path, kept.join("\n")).unwrap();
+    }
+}
+
+#[test]
+fn a_fit_on_people_of_a_later_protocol_alone_is_kept_and_checked_on_it() {
+    let site = Site::new();
+    let (others, own) = (
+        protocol(site.path(), "others", 2.8),
+        protocol(site.path(), "own", 4.0),
+    );
+    let callers = ["alice", "robert", "walter", "nuria"];
+    keep(&others, &["fergus", "helmi"]);
+    keep(&own, &callers);
+    let speakers = site.file("speakers", callers.join("\n").as_bytes());
+    let fit = |out: &str, more: &[&str]| {
+        let how = ["calibrate", "--threads", "1", "--condition", "phone"];
+        let [others, own] = [&others, &own].map(|folder| folder.to_str().unwrap());
+        let on = ["--protocol", others, "--recorded", own, "--speakers", &speakers];
+        let said = site.run(&[&how[..], &on, &["--out", out], more].concat());
+        assert_eq!(said.status, 0, "{said:?}");
+        assert!(site.path().join(out).is_file());
+        said
+    };
+    let fitted = fit("fitted.toml", &["--json"]).document();
+    assert_eq!(fitted["figures"]["protocol"], "own", "{fitted}");
+    let said = fit("again.toml", &[]);
+    assert!(said.stdout.contains("on the trials of own"), "{said:?}");
 }

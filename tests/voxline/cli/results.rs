@@ -89,6 +89,12 @@ fn what_cannot_be_written_after_all_is_printed() {
     let fitted: toml::Table = said.stdout.parse().unwrap();
     assert!(fitted["curve"]["scale"].is_float(), "{said:?}");
 
+    // A table of trials is too long for that; half of one does not stay.
+    let more = [plain.to_str().unwrap(), "--trials", "trials.tsv"];
+    let said = run_on_a_full_disk(&site, &[&args[..], &more].concat());
+    assert_eq!(said.status, 1, "{said:?}");
+    assert!(names(site.path()).iter().all(|name| !name.starts_with("trials")));
+
     let protocol = with_a_call(&site);
     let args = ["bench", "--no-cache", "--no-leakage", "--threads", "1", "--json"];
     let more = [
@@ -103,6 +109,30 @@ fn what_cannot_be_written_after_all_is_printed() {
     assert!(said.status == 1 && said.stderr.contains("out"), "{said:?}");
     assert!(said.document()["eer"].is_number(), "{said:?}");
     assert!(names(&site.path().join("out")).is_empty());
+}
+
+#[test]
+fn a_pipe_gets_every_line_of_a_table_of_trials() {
+    let site = Site::new();
+    let short = protocol(site.path(), "short", 2.8);
+    let pipe = site.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let read = std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap());
+    let args = [
+        "calibrate",
+        "--json",
+        "--threads",
+        "1",
+        "--condition",
+        "phone",
+        "--protocol",
+    ];
+    let more = [short.to_str().unwrap(), "--trials", "pipe"];
+    let said = site.run(&[&args[..], &more].concat());
+    assert_eq!(said.status, 0, "{said:?}");
+    let lines = read.join().unwrap().lines().count();
+    assert_eq!(said.document()["lines"], lines - 1, "but for the head");
+    assert!(lines > 36 && names(site.path()).iter().all(|name| !name.ends_with(".partial")));
 }
 
 #[test]

@@ -11,6 +11,8 @@ fn bench(out: &Path, cache: &Path, more: &[&str]) -> Output {
     Command::new(crate::support::binary())
         .env_clear()
         .current_dir(project(""))
+        .args(["--config", "/dev/null", "--data-dir"])
+        .arg(out.with_file_name("data"))
         .args([
             "bench",
             "--json",
@@ -181,6 +183,39 @@ fn what_a_benchmark_cannot_use_is_said_before_it_begins() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stdout).contains("/nowhere"));
     assert!(!cache.exists());
+}
+
+#[test]
+fn a_run_and_its_own_scores_have_one_rule_for_what_was_not_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    // A hundred tests of ten models, ten of them unheard, all others perfectly apart.
+    let (mut key, mut scores) = (String::new(), String::new());
+    for (test, model) in (0..100).flat_map(|test| (0..10).map(move |model| (test, model))) {
+        let (kind, said) = match (test < 10, test % 10 == model) {
+            (true, true) => ("target", "0.000000\t-1.000000"),
+            (true, _) => ("nontarget", "0.000000\t-1.000000"),
+            (_, true) => ("target", "9.000000\t0.800000"),
+            _ => ("nontarget", "-9.000000\t0.100000"),
+        };
+        key += &format!("m{model}\tt{test}\t{kind}\n");
+        scores += &format!("m{model}\tt{test}\t{said}\n");
+    }
+    std::fs::write(folder.path().join("key"), key).unwrap();
+    std::fs::write(folder.path().join("scores"), scores).unwrap();
+    let args = ["bench", "score", "--key", "key", "--scores", "scores", "--ratios"];
+    let judged = Command::new(crate::support::binary())
+        .env_clear()
+        .current_dir(folder.path())
+        .args(args)
+        .args(["--replicates", "0", "--json"])
+        .output()
+        .unwrap();
+    let figures: Value = serde_json::from_slice(&judged.stdout).unwrap();
+    let figure = |name: &str| figures[name].as_f64().unwrap();
+    // As `trial_figures` of a run, which is no 5.0 % for the tie of users and strangers at a ratio of 1.
+    assert!((figure("eer") - 1.0 / 11.0).abs() < 1e-9, "{figures}");
+    assert!((figure("min_dcf") - 0.1).abs() < 1e-9 && (figure("act_dcf") - 0.1).abs() < 1e-9);
+    assert!((figure("cllr") - 0.1).abs() < 1e-3, "{figures}");
 }
 
 #[test]

@@ -145,7 +145,10 @@ fn too_few_people_to_hand_a_phone_on_are_told_of_before_anything_is_heard() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &SOUND);
     let mut command = Command::new(binary());
-    command.env_remove("VOXLINE_SHARED").current_dir(project(""));
+    command.env_clear().current_dir(project(""));
+    command
+        .args(["--config", "/dev/null", "--data-dir"])
+        .arg(folder.path().join("data"));
     // Its recordings are not there.
     command.args(["bench", "--handover", "2", "--no-cache", "--protocol"]);
     command

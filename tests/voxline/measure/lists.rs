@@ -29,6 +29,7 @@ fn score(enrolled: &str, test: &str, score: f64) -> ListedScore {
         enrolled: enrolled.into(),
         test: test.into(),
         score,
+        is_heard: true,
     }
 }
 

@@ -27,6 +27,7 @@ fn scored(trials: &[ListedTrial]) -> Vec<ListedScore> {
         enrolled: trial.enrolled.clone(),
         test: trial.test.clone(),
         score: 0.0,
+        is_heard: true,
     };
     trials.iter().map(score).collect()
 }

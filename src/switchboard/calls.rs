@@ -80,7 +80,9 @@ impl Switchboard {
         }
         let admitted = admitted?;
         let session = start.stream_session()?;
-        let call_session = self.known_call_session(&start.call_id, &start.number).await?;
+        // Reading what is recorded of a call takes most of the room that this needs.
+        let known = Box::pin(self.known_call_session(&start.call_id, &start.number));
+        let call_session = known.await?;
         if call_session.verdict().ended {
             return Err(BoardError::CallEnded(start.call_id));
         }

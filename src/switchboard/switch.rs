@@ -68,7 +68,10 @@ pub async fn switch_model(
     let card = found.card(to)?;
     let calibration = usable_calibration(&card, &settings.policy)?.calibration;
     let models = found.models(&card)?;
-    let from = store.hold_model().await?.unwrap_or_else(|| settings.model.clone());
+    let from = store
+        .hold_model()
+        .await?
+        .unwrap_or_else(|| settings.model.clone());
     store.pin_model(to, card.sha256(), card.identity()).await?;
     let engine = Engine::start(&models, 1, 1)?;
     let mut round = Round {

@@ -210,7 +210,7 @@ async fn work_that_can_wait_comes_after_calls_whoever_was_admitted() {
     let (tell, turns) = mpsc::channel();
     let (later, permit) = (tell.clone(), engine.admit(LIVE).unwrap());
     let can_wait = engine.run_as(Urgency::Recording, &permit, move |_| {
-        later.send("can wait").unwrap()
+        later.send("can wait").unwrap();
     });
     tokio::pin!(can_wait);
     assert!(can_wait.as_mut().now_or_never().is_none());

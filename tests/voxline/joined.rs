@@ -103,15 +103,15 @@ fn what_an_edit_list_shows_of_opus_counts_from_before_its_pre_skip() {
     let whole = heard(edited_of("kinds/opus.mp4", &[(0, 0)])).samples;
     assert!(whole.len() > 70_000, "{}", whole.len());
     for (entries, shown) in [
-        (vec![(166, 0)], vec![0..7_656]),
+        (vec![(166, 0)], vec![(0, 7_656)]),
         // Both in one packet, and the first begins within the pre-skip.
-        (vec![(166, 0), (20, 8_040)], vec![0..7_656, 7_728..8_688]),
-        (vec![(5, 0), (20, 8_040)], vec![7_728..8_688]),
+        (vec![(166, 0), (20, 8_040)], vec![(0, 7_656), (7_728, 8_688)]),
+        (vec![(5, 0), (20, 8_040)], vec![(7_728, 8_688)]),
     ] {
         let found = heard(edited_of("kinds/opus.mp4", &entries)).samples;
         let wanted: Vec<f32> = shown
             .into_iter()
-            .flat_map(|part| whole[part].iter().copied())
+            .flat_map(|(from, to): (usize, usize)| whole[from..to].iter().copied())
             .collect();
         assert!(found == wanted, "{entries:?}: {} samples", found.len());
     }

@@ -15,7 +15,14 @@ const ALICE: [&str; 2] = ["calls/alice-1.wav", "calls/alice-2.wav"];
 async fn exchange(deployment: &TestDeployment) {
     let config = config(&[("data_dir", deployment.folder.path().to_str().unwrap())]);
     let other = ModelId::new(OTHER);
-    let report = switch_model(&config.board, deployment.board.store(), &other, true, &mut |_, _| {}).await;
+    let report = switch_model(
+        &config.board,
+        deployment.board.store(),
+        &other,
+        true,
+        &mut |_, _| {},
+    )
+    .await;
     assert!(report.unwrap().switched);
     deployment.board.follow_model().await;
     assert_eq!(*deployment.board.card().id(), other);

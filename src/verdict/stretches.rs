@@ -24,7 +24,7 @@ const AGAIN: f64 = 6.0;
 /// The shortest rest that is embedded by itself when a call ends.
 const SHORTEST_REST: Seconds = Seconds::new(1.0);
 
-/// How much speech must be kept for them: whole windows, and the last stretch.
+/// How much speech is kept from a call's beginning on: whole windows, and more than the stretches, for another model to hear again.
 pub(super) const KEPT: Seconds = Seconds::new(20.8);
 
 /// A stretch of speech from the end of the one before.

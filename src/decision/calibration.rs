@@ -8,6 +8,8 @@ use thiserror::Error;
 use crate::voiceprint::{Card, ModelId};
 
 use super::curve::Curve;
+#[cfg(test)]
+use super::curve::Similarity;
 use super::voices::VoiceTest;
 
 /// Why a calibration cannot be used. A decision without one is never made.
@@ -190,5 +192,38 @@ impl Calibration {
             .or_else(of_voices)
             .or_else(of_points)
             .or_else(of_origin)
+    }
+}
+
+#[cfg(test)]
+impl Calibration {
+    /// A straight line of the cosine, whatever the speech, for tests: a ratio is `scale * cosine + offset`, from -9 to 9.
+    pub(crate) fn straight(scale: f64, offset: f64) -> Self {
+        Self {
+            id: "c".to_owned(),
+            model: ModelId::new("m"),
+            model_sha256: String::new(),
+            fitted_on: String::new(),
+            origin: None,
+            curve: Curve {
+                similarity: Similarity::Cosine,
+                scale,
+                scale_per_log: 0.0,
+                offset,
+                offset_per_log: 0.0,
+                signup_scale: 0.0,
+                signup_offset: 0.0,
+                cohort_scale: 0.0,
+                cohort_mean: 0.0,
+                cohort_range: None,
+                roster_reach: None,
+                net_seconds: [1.2, 6.0],
+                llr_bounds: [-9.0, 9.0],
+                target_trials: 1,
+                nontarget_trials: 1,
+            },
+            voices: None,
+            operating_points: Vec::new(),
+        }
     }
 }

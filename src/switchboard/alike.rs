@@ -256,38 +256,8 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Curve, Similarity};
     use crate::units::Seconds;
     use crate::voiceprint::{Bandwidth, Embedding};
-
-    fn calibration() -> Calibration {
-        Calibration {
-            id: "c".to_owned(),
-            model: ModelId::new("m"),
-            model_sha256: String::new(),
-            fitted_on: String::new(),
-            origin: None,
-            curve: Curve {
-                similarity: Similarity::Cosine,
-                scale: 25.0,
-                scale_per_log: 0.0,
-                offset: -15.0,
-                offset_per_log: 0.0,
-                signup_scale: 0.0,
-                signup_offset: 0.0,
-                cohort_scale: 0.0,
-                cohort_mean: 0.0,
-                cohort_range: None,
-                roster_reach: None,
-                net_seconds: [1.2, 6.0],
-                llr_bounds: [-9.0, 9.0],
-                target_trials: 1,
-                nontarget_trials: 1,
-            },
-            voices: None,
-            operating_points: Vec::new(),
-        }
-    }
 
     /// Users whose voices point into these directions.
     fn roster(degrees: &[f32]) -> Vec<RosterEntry> {
@@ -314,7 +284,7 @@ mod tests {
             &ModelId::new("m"),
             after,
             most,
-            &calibration(),
+            &Calibration::straight(25.0, -15.0),
             &policy,
         )
         .unwrap()

@@ -214,41 +214,19 @@ pub fn llrs(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Calibration, Similarity};
+    use crate::decision::Calibration;
     use crate::units::Cosine;
     use crate::voiceprint::{Bandwidth, Voiceprint};
 
     fn calibration() -> Calibration {
         Calibration {
-            id: "c".to_owned(),
-            model: crate::voiceprint::ModelId::new("m"),
-            model_sha256: String::new(),
-            fitted_on: String::new(),
-            origin: None,
-            curve: crate::decision::Curve {
-                similarity: Similarity::Cosine,
-                scale: 25.0,
-                scale_per_log: 0.0,
-                offset: -9.0,
-                offset_per_log: 0.0,
-                signup_scale: 0.0,
-                signup_offset: 0.0,
-                cohort_scale: 0.0,
-                cohort_mean: 0.0,
-                cohort_range: None,
-                roster_reach: None,
-                net_seconds: [1.2, 6.0],
-                llr_bounds: [-9.0, 9.0],
-                target_trials: 1,
-                nontarget_trials: 1,
-            },
             voices: Some(VoiceTest {
                 gain: 0.28,
                 gain_per_log: 0.07,
                 false_alarm: 0.01,
                 miss: 0.05,
             }),
-            operating_points: Vec::new(),
+            ..Calibration::straight(25.0, -9.0)
         }
     }
 

@@ -75,8 +75,7 @@ pub(super) mod tests {
     use super::super::super::protocol::{Side, Tables};
     use super::super::heard::Prints;
     use super::*;
-    use crate::decision::{Calibration, Curve, Similarity};
-    use crate::voiceprint::{Embedding, ModelId};
+    use crate::voiceprint::Embedding;
 
     pub(in super::super) fn protocol(tables: Tables) -> Protocol {
         Protocol {
@@ -118,36 +117,6 @@ pub(super) mod tests {
             spans: Vec::new(),
             audio_s: 12.0,
             work_s: 0.0,
-        }
-    }
-
-    /// A straight line of the cosine.
-    pub(in super::super) fn calibration() -> Calibration {
-        Calibration {
-            id: "c".to_owned(),
-            model: ModelId::new("m"),
-            model_sha256: String::new(),
-            fitted_on: String::new(),
-            origin: None,
-            curve: Curve {
-                similarity: Similarity::Cosine,
-                scale: 25.0,
-                scale_per_log: 0.0,
-                offset: -9.0,
-                offset_per_log: 0.0,
-                signup_scale: 0.0,
-                signup_offset: 0.0,
-                cohort_scale: 0.0,
-                cohort_mean: 0.0,
-                cohort_range: None,
-                roster_reach: None,
-                net_seconds: [1.2, 6.0],
-                llr_bounds: [-9.0, 9.0],
-                target_trials: 1,
-                nontarget_trials: 1,
-            },
-            voices: None,
-            operating_points: Vec::new(),
         }
     }
 }

@@ -215,7 +215,7 @@ mod tests {
     use super::super::super::protocol::Speaker;
     use super::super::benchmark::tests::{benchmark, models};
     use super::super::heard::{Print, Prints};
-    use super::super::heard_protocol::tests::{calibration, heard, protocol, recording};
+    use super::super::heard_protocol::tests::{heard, protocol, recording};
     use super::*;
     use crate::voiceprint::{Bandwidth, Embedding};
 
@@ -292,7 +292,7 @@ mod tests {
                     .collect(),
             )
         };
-        operating_points(&heard, &calibration()).unwrap()
+        operating_points(&heard, &Calibration::straight(25.0, -9.0)).unwrap()
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
+/// Fits on one line, with one thread; what it fits on and where to comes behind it.
+pub const CALIBRATE: [&str; 5] = ["calibrate", "--threads", "1", "--condition", "phone"];
+
 pub const PEOPLE: [&str; 6] = ["alice", "robert", "walter", "nuria", "fergus", "helmi"];
 
 /// A protocol of the samples in a folder of its own: a recording of each signup is enrolled, another is the call.

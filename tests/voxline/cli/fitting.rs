@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::calibrating::{PEOPLE, protocol};
+use super::calibrating::{CALIBRATE, PEOPLE, protocol};
 use super::*;
 
 #[test]
@@ -13,15 +13,8 @@ fn calls_of_strangers_alone_give_no_calibration() {
     let all = std::fs::read_to_string(&trials).unwrap();
     let others: Vec<&str> = all.lines().filter(|line| line.ends_with("nontarget")).collect();
     std::fs::write(&trials, others.join("\n")).unwrap();
-    let args = [
-        "calibrate",
-        "--threads",
-        "1",
-        "--condition",
-        "phone",
-        "--protocol",
-    ];
-    let said = site.run(&[&args[..], &[folder.to_str().unwrap(), "--out", "fitted.toml"]].concat());
+    let more = ["--protocol", folder.to_str().unwrap(), "--out", "fitted.toml"];
+    let said = site.run(&[&CALIBRATE[..], &more].concat());
     assert!(
         said.status == 1 && said.stderr.contains("no calibration comes of these calls"),
         "{said:?}"
@@ -41,21 +34,14 @@ fn speakers_are_a_name_a_line_and_names_of_nobody_are_refused() {
     }
     let table = |names: &str| {
         let speakers = site.file("speakers", names.as_bytes());
-        let args = [
-            "calibrate",
-            "--threads",
-            "1",
-            "--condition",
-            "phone",
-            "--speakers",
-        ];
         let more = [
+            "--speakers",
             speakers.as_str(),
             "--protocol",
             folder.to_str().unwrap(),
             "--trials",
         ];
-        site.run(&[&args[..], &more, &["trials.tsv"]].concat())
+        site.run(&[&CALIBRATE[..], &more, &["trials.tsv"]].concat())
     };
     let said = table("\u{feff}Alice Smith\r\n\nrobert\r\n");
     assert_eq!(said.status, 0, "{said:?}");

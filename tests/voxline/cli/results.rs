@@ -4,14 +4,13 @@ use std::path::Path;
 
 use voxline::measure::stored_reports;
 
-use super::calibrating::protocol;
+use super::calibrating::{CALIBRATE, PEOPLE, protocol};
 use super::*;
 
 /// A protocol with one number that everybody is on, and a call to it.
 fn with_a_call(site: &Site) -> String {
     let folder = protocol(site.path(), "short", 2.8);
-    let people = ["alice", "robert", "walter", "nuria", "fergus", "helmi"];
-    let roster = people.map(|who| format!("{NUMBER}\t{who}\n")).concat();
+    let roster = PEOPLE.map(|who| format!("{NUMBER}\t{who}\n")).concat();
     std::fs::write(folder.join("rosters.tsv"), roster).unwrap();
     let call = format!("signup/alice/2.flac\talice\t{NUMBER}\n");
     std::fs::write(folder.join("search.tsv"), call).unwrap();
@@ -72,16 +71,8 @@ fn results_that_cannot_be_written_are_told_before_a_recording_is_heard() {
 fn what_cannot_be_written_after_all_is_printed() {
     let site = Site::new();
     let plain = protocol(site.path(), "plain", 2.8);
-    let args = [
-        "calibrate",
-        "--threads",
-        "1",
-        "--condition",
-        "phone",
-        "--protocol",
-    ];
-    let more = [plain.to_str().unwrap(), "--out", "fitted.toml"];
-    let said = run_on_a_full_disk(&site, &[&args[..], &more].concat());
+    let more = ["--protocol", plain.to_str().unwrap(), "--out", "fitted.toml"];
+    let said = run_on_a_full_disk(&site, &[&CALIBRATE[..], &more].concat());
     assert!(
         said.status == 1 && said.stderr.contains("fitted.toml"),
         "{said:?}"
@@ -90,8 +81,8 @@ fn what_cannot_be_written_after_all_is_printed() {
     assert!(fitted["curve"]["scale"].is_float(), "{said:?}");
 
     // A table of trials is too long for that; half of one does not stay.
-    let more = [plain.to_str().unwrap(), "--trials", "trials.tsv"];
-    let said = run_on_a_full_disk(&site, &[&args[..], &more].concat());
+    let more = ["--protocol", plain.to_str().unwrap(), "--trials", "trials.tsv"];
+    let said = run_on_a_full_disk(&site, &[&CALIBRATE[..], &more].concat());
     assert_eq!(said.status, 1, "{said:?}");
     assert!(names(site.path()).iter().all(|name| !name.starts_with("trials")));
 
@@ -118,17 +109,14 @@ fn a_pipe_gets_every_line_of_a_table_of_trials() {
     let pipe = site.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let read = std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap());
-    let args = [
-        "calibrate",
+    let more = [
         "--json",
-        "--threads",
-        "1",
-        "--condition",
-        "phone",
         "--protocol",
+        short.to_str().unwrap(),
+        "--trials",
+        "pipe",
     ];
-    let more = [short.to_str().unwrap(), "--trials", "pipe"];
-    let said = site.run(&[&args[..], &more].concat());
+    let said = site.run(&[&CALIBRATE[..], &more].concat());
     assert_eq!(said.status, 0, "{said:?}");
     let lines = read.join().unwrap().lines().count();
     assert_eq!(said.document()["lines"], lines - 1, "but for the head");

@@ -1,7 +1,8 @@
 //! What a second of a call costs, stage by stage, on one thread: `cargo run --release --example call_cost [SECONDS [MS]]`.
 //!
 //! A caller of `enrollment_samples` speaks for so many seconds (60) over mu-law, which comes in pieces of so many
-//! milliseconds (80), as the service cuts them. `VOXLINE_MODEL` names another speaker model than the usual one.
+//! milliseconds (80), as the service cuts them: once nobody, once somebody who is named after 4 s of speech. `VOXLINE_MODEL`
+//! names another speaker model than the usual one.
 
 use std::path::PathBuf;
 
@@ -17,6 +18,8 @@ use voxline::verdict::{CHECKPOINTS, StreamSession, TimingMs, hear};
 
 /// So many, so that what is measured is not the first.
 const CALLS: usize = 4;
+/// From how much speech on a caller who is known has a name, in seconds.
+const NAMED: f64 = 4.0;
 const FILES: u32 = 20;
 
 fn main() -> anyhow::Result<()> {
@@ -32,9 +35,11 @@ fn main() -> anyhow::Result<()> {
     let octets: Vec<u8> = octets.take((seconds * 8_000.0) as usize).collect();
 
     println!("{seconds} s of a call in pieces of {piece} ms; ms of the processor for a second of audio");
-    println!("decode   vad  embed    all  slowest piece  hang-up  speech, s");
-    for _ in 0..CALLS {
-        one_call(&mut analyst, &octets, piece)?;
+    for (caller, named) in [("nobody", f64::INFINITY), ("named after 4 s of speech", NAMED)] {
+        println!("{caller}\ndecode   vad  embed    all  slowest piece  hang-up  speech, s");
+        for _ in 0..CALLS {
+            one_call(&mut analyst, &octets, piece, named)?;
+        }
     }
     let (started, wav) = (processor_ms()?, std::fs::read(sample("alice-1"))?);
     for _ in 0..FILES {
@@ -50,7 +55,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn one_call(analyst: &mut Analyst, octets: &[u8], piece: f64) -> anyhow::Result<()> {
+fn one_call(analyst: &mut Analyst, octets: &[u8], piece: f64, named: f64) -> anyhow::Result<()> {
     let begun = processor_ms()?;
     let mut session = StreamSession::new(Hertz(8_000), 1, None, CHECKPOINTS)?;
     let mut raw = RawStream::new(Encoding::Mulaw, 1);
@@ -60,6 +65,7 @@ fn one_call(analyst: &mut Analyst, octets: &[u8], piece: f64) -> anyhow::Result<
         let started = processor_ms()?;
         samples.clear();
         raw.push(octets, &mut samples);
+        session.set_named(session.net_speech().get() >= named);
         session.push(analyst, &samples)?;
         slowest = slowest.max(processor_ms()? - started);
     }

@@ -26,7 +26,8 @@ pub struct CheckpointEvidence<'a> {
     pub latest: Option<VoiceEvidence<'a>>,
     /// The ratio of each user by the last seconds alone; `None` where there are too few.
     pub recent: Option<&'a [(UserId, Llr)]>,
-    /// Whether several people speak at once.
+    /// Whether several people speak at once. It is not asked while a name stands: what was known when the name was given counts until
+    /// the checkpoint after its fall.
     pub at_once: bool,
     /// Whether nothing more will come.
     pub is_final: bool,
@@ -45,9 +46,16 @@ enum Standing {
 #[derive(Debug, Clone, Default)]
 pub struct SequentialDecision {
     standing: Option<Standing>,
+    /// Whether several people spoke at once when no name stood last.
+    at_once: bool,
 }
 
 impl SequentialDecision {
+    /// Whether a name stands.
+    pub fn names(&self) -> bool {
+        matches!(self.standing, Some(Standing::Named(_)))
+    }
+
     /// Decides after another checkpoint or window check; a recording without any on its way is heard once, and that is final.
     ///
     /// A name that was said stays while it keeps a posterior of 0.8, and so does *unknown* while nobody keeps it. What takes either back: another user who is identified, several voices of which the
@@ -63,6 +71,9 @@ impl SequentialDecision {
             policy.after(voice.net_speech)
         };
         let mut decision = decide(voice, &asked)?;
+        if !self.names() {
+            self.at_once = heard.at_once;
+        }
         decision.outcome = self.weigh(heard, voice, &decision, policy);
         self.standing = match decision.outcome {
             Outcome::Identified(user) => Some(Standing::Named(user)),
@@ -92,7 +103,7 @@ impl SequentialDecision {
             }
             _ if heard.latest.is_some() => several,
             // Of two voices at once a print is nobody's: that it fits no user says nothing of either.
-            (Outcome::Unknown | Outcome::Inconclusive(Reason::Ambiguous), _) if heard.at_once => several,
+            (Outcome::Unknown | Outcome::Inconclusive(Reason::Ambiguous), _) if self.at_once => several,
             (Outcome::Inconclusive(Reason::TooLittleSpeech | Reason::Ambiguous), Some(Standing::Unknown))
                 if decision.nobody.get() >= RELEASE =>
             {
@@ -319,12 +330,13 @@ mod tests {
         let mut sequential = SequentialDecision::default();
         assert_eq!(said(&mut sequential, &checkpoint(&nobody, 8.0)), Outcome::Unknown);
         assert_eq!(said(&mut sequential, &at_once(&nobody)), SEVERAL);
-        // A name that fits is one of theirs.
-        let sure = llrs(&users, &[8.0, -4.0]);
-        assert_eq!(
-            said(&mut sequential, &at_once(&sure)),
-            Outcome::Identified(users[0])
-        );
+        // A name that fits is one of theirs, and what was known when it was given counts until it has fallen.
+        let (sure, named) = (llrs(&users, &[8.0, -4.0]), Outcome::Identified(users[0]));
+        assert_eq!(said(&mut sequential, &at_once(&sure)), named);
+        assert_eq!(said(&mut sequential, &checkpoint(&nobody, 10.0)), SEVERAL);
+        assert_eq!(said(&mut sequential, &checkpoint(&sure, 11.0)), named);
+        assert_eq!(said(&mut sequential, &at_once(&nobody)), Outcome::Unknown);
+        assert_eq!(said(&mut sequential, &at_once(&nobody)), SEVERAL);
     }
 
     #[test]

@@ -294,6 +294,7 @@ impl LiveCall {
     ) -> Option<Vec<Checkpoint>> {
         let (admitted, _) = self.place.as_ref()?;
         let mut session = self.session.take()?;
+        session.set_named(self.sequential.names());
         // Whoever still speaks is waited for; the last word has a little longer.
         let within = if end { LAST_WITHIN } else { NEXT_WITHIN };
         let heard = active_model.engine.run_within(within, admitted, move |analyst| {

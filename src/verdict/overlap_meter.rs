@@ -31,6 +31,9 @@ const SHARE: f64 = 0.15;
 pub(super) struct OverlapMeter {
     /// Speech that fills no window yet.
     fresh: Zeroizing<Vec<f32>>,
+    /// Windows that are heard once it matters who speaks: the [`LATEST`] of them, since no more are judged by.
+    waiting: VecDeque<Zeroizing<Vec<f32>>>,
+    matters: bool,
     counted: VecDeque<Overlap>,
     is_recording: bool,
     /// Windows that were full.
@@ -42,11 +45,19 @@ impl OverlapMeter {
     /// after those, and what was heard last counts.
     pub fn new(is_recording: bool) -> Self {
         Self {
-            fresh: Zeroizing::new(Vec::with_capacity(RATE.samples(WINDOW))),
+            fresh: room(),
+            waiting: VecDeque::new(),
+            matters: true,
             counted: VecDeque::new(),
             is_recording,
             windows: 0,
         }
+    }
+
+    /// Whether it matters from now on how many speak, as it does not while a name stands: what comes then waits, and is heard when
+    /// it matters again.
+    pub fn set_matters(&mut self, matters: bool) {
+        self.matters = matters;
     }
 
     /// Takes the next of the speech (16 kHz), and hears every window that it fills.
@@ -54,6 +65,11 @@ impl OverlapMeter {
     /// # Errors
     /// [`OverlapError`] when the network fails.
     pub fn push(&mut self, detector: &mut OverlapDetector, mut speech: &[f32]) -> Result<(), OverlapError> {
+        while self.matters
+            && let Some(window) = self.waiting.pop_front()
+        {
+            self.hear(detector, &window)?;
+        }
         let window = RATE.samples(WINDOW);
         while !speech.is_empty() {
             let (next, rest) = speech.split_at(speech.len().min(window - self.fresh.len()));
@@ -61,10 +77,10 @@ impl OverlapMeter {
             self.fresh.extend_from_slice(next);
             if self.fresh.len() == window {
                 self.windows += 1;
+                let full = std::mem::replace(&mut self.fresh, room());
                 if self.is_heard() {
-                    self.hear(detector)?;
+                    self.take(detector, full)?;
                 }
-                self.fresh.zeroize();
             }
         }
         Ok(())
@@ -75,8 +91,9 @@ impl OverlapMeter {
     /// # Errors
     /// [`OverlapError`] when the network fails.
     pub fn finish(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
-        if self.fresh.len() >= RATE.samples(SHORTEST_REST) && (self.is_recording || self.windows < AT_FIRST) {
-            self.hear(detector)?;
+        let rest = std::mem::take(&mut self.fresh);
+        if rest.len() >= RATE.samples(SHORTEST_REST) && (self.is_recording || self.windows < AT_FIRST) {
+            self.take(detector, rest)?;
         }
         Ok(())
     }
@@ -86,8 +103,24 @@ impl OverlapMeter {
         self.is_recording || self.windows <= AT_FIRST || self.windows.is_multiple_of(LATEST)
     }
 
-    fn hear(&mut self, detector: &mut OverlapDetector) -> Result<(), OverlapError> {
-        let counted = detector.hear(&levelled(&self.fresh))?;
+    /// Hears a window, or lays it aside.
+    fn take(
+        &mut self,
+        detector: &mut OverlapDetector,
+        window: Zeroizing<Vec<f32>>,
+    ) -> Result<(), OverlapError> {
+        if self.matters {
+            return self.hear(detector, &window);
+        }
+        if self.waiting.len() == LATEST {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(window);
+        Ok(())
+    }
+
+    fn hear(&mut self, detector: &mut OverlapDetector, window: &[f32]) -> Result<(), OverlapError> {
+        let counted = detector.hear(&levelled(window))?;
         self.count(counted);
         Ok(())
     }
@@ -105,6 +138,11 @@ impl OverlapMeter {
         let (speech, at_once) = (of(|window| window.speech), of(|window| window.at_once));
         (speech > 0.0).then_some(at_once >= SHARE * speech)
     }
+}
+
+/// Room for a window, so that speech is never moved and left behind.
+fn room() -> Zeroizing<Vec<f32>> {
+    Zeroizing::new(Vec::with_capacity(RATE.samples(WINDOW)))
 }
 
 #[cfg(test)]

@@ -155,22 +155,20 @@ impl StreamSession {
         if net_speech < analyst.extractor.card().minimum_net_speech() {
             return Ok(true);
         }
-        let started = Instant::now();
-        let speech = self.finder.speech();
+        let (started, speech) = (Instant::now(), self.finder.speech());
         let whole = self.whole.get_or_insert_with(|| WholeSpeech::new(speech));
         let voice = whole.next(analyst)?;
         self.timing.embed += milliseconds(started);
         let Some(embedding) = voice else {
             return Ok(false);
         };
-        let print = Voiceprint {
+        self.whole = None;
+        self.seen.print = Some(Voiceprint {
             embedding,
             model: analyst.extractor.card().id().clone(),
             bandwidth: quality.bandwidth,
             net_speech,
-        };
-        self.whole = None;
-        self.seen.print = Some(print);
+        });
         Ok(true)
     }
 
@@ -222,6 +220,11 @@ impl StreamSession {
             fingerprint: Fingerprint::default(),
             timing: self.timing,
         }
+    }
+
+    /// Whether a name stands: until none does, nothing follows from several who speak at once, and they are not listened for.
+    pub fn set_named(&mut self, is_named: bool) {
+        self.overlap.set_matters(!is_named);
     }
 
     /// Adds time spent decoding before the samples came here.
@@ -361,8 +364,8 @@ impl StreamSession {
 
     /// Whether the last checkpoint was by this model, and saw a voice.
     fn saw_by(&self, analyst: &Analyst) -> bool {
-        let mut print = self.seen.print.iter();
-        print.any(|print| print.model == *analyst.extractor.card().id())
+        let print = self.seen.print.as_ref();
+        print.is_some_and(|print| print.model == *analyst.extractor.card().id())
     }
 
     fn seen_now(&mut self, analyst: &mut Analyst, is_window_check: bool) -> Result<Checkpoint, ListenError> {

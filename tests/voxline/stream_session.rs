@@ -122,6 +122,26 @@ fn a_long_call_is_embedded_once_and_some_twenty_seconds_more() {
 }
 
 #[test]
+fn several_at_once_are_listened_for_while_no_name_stands_and_made_up_for() {
+    let analyst = &mut analyst();
+    let call: Vec<f32> = clip(CALL).into_iter().cycle().take(16_000 * 60).collect();
+    let mut overlaps = |named: &[bool]| {
+        let mut session = StreamSession::new(Hertz(16_000), 1, None, CHECKPOINTS).unwrap();
+        let mut last = Vec::new();
+        for (piece, is_named) in call.chunks(call.len() / named.len()).zip(named) {
+            session.set_named(*is_named);
+            let checkpoints = session.push(analyst, piece).unwrap();
+            last.push(checkpoints.last().and_then(|last| last.quality?.overlap));
+        }
+        (last, session.finish(analyst).unwrap().quality.unwrap().overlap)
+    };
+    assert_eq!(overlaps(&[false; 3]), (vec![Some(false); 3], Some(false)));
+    assert_eq!(overlaps(&[true; 3]), (vec![None; 3], None));
+    let made_up_for = (vec![None, None, Some(false)], Some(false));
+    assert_eq!(overlaps(&[true, true, false]), made_up_for);
+}
+
+#[test]
 fn no_turn_of_a_recording_embeds_more_than_a_segment() {
     let analyst = &mut analyst();
     let call: Vec<f32> = clip(CALL).into_iter().cycle().take(16_000 * 150).collect();

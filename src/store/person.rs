@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::audit::{Act, AuditEntry, AuditSearch, NewAudit};
+use super::calls::sealed_verdicts::WHO;
 use super::database::query_as;
 use super::values::{now, read, read_time};
 use super::{Consent, Enrolment, FingerprintCounts, Invite, Store, StoreError, User};
@@ -244,7 +245,7 @@ fn only(verdict: &Value, user: &str) -> Value {
             keep(field, verdict.get(field));
         }
     }
-    for part in ["line_owner", "speaker"] {
+    for part in WHO {
         keep(part, verdict.get(part).filter(|part| is_theirs(part)));
     }
     for list in ["candidates", "evidence"] {

@@ -55,14 +55,15 @@ pub(super) fn open_answer(keys: &Keys, fingerprint: &[u8], sealed: &[u8]) -> Res
     String::from_utf8(plain.to_vec()).map_err(|_| unreadable())
 }
 
-/// What a verdict is searched by: the speaker's status, their id, and the id of the line's owner.
+/// The parts of a verdict that name a user each, with their name.
+pub(in crate::store) const WHO: [&str; 3] = ["line_owner", "speaker", "speaker_by_claims"];
+
+/// What a verdict is searched by: the speaker's status, their id, and the id of the line's owner. Of a call that goes on the
+/// speaker is whom the claims alone name where the verdict has that beside: what is found would tell what the voice makes of it.
 pub(super) fn searched_by(verdict: &Value) -> [Option<String>; 3] {
-    [
-        ("speaker", "status"),
-        ("speaker", "user_id"),
-        ("line_owner", "user_id"),
-    ]
-    .map(|(part, field)| {
+    let by_claims = verdict["final"] == false && verdict["speaker_by_claims"].is_object();
+    let who = if by_claims { "speaker_by_claims" } else { "speaker" };
+    [("speaker", "status"), (who, "user_id"), ("line_owner", "user_id")].map(|(part, field)| {
         let value = verdict.get(part)?.get(field)?.as_str()?;
         Some(value.to_owned())
     })

@@ -131,7 +131,7 @@ pub(super) struct Page {
     /// Only calls that came through this user's line or have this user's voice, by the latest word on them.
     #[param(value_type = Option<String>, format = "uuid")]
     user: Option<UserId>,
-    /// Only calls of whose speaker this is said; without `scores`, by `third_party` and `inconclusive` only calls that are over.
+    /// Only calls of whose speaker this is said; without `scores`, by any but `identified` only calls that are over.
     speaker: Option<SpeakerStatus>,
     /// Only calls that began at this moment or later.
     #[serde(default, with = "time::serde::rfc3339::option")]
@@ -147,11 +147,10 @@ pub(super) struct Page {
 
 impl Page {
     fn search(&self, visitor: &Visitor) -> CallSearch {
-        // Of a call under way it is not told at once which of the two it is.
-        let hidden = matches!(
-            self.speaker,
-            Some(SpeakerStatus::ThirdParty | SpeakerStatus::Inconclusive)
-        );
+        // Of a call under way it is not told at once which of these it is.
+        let hidden = self
+            .speaker
+            .is_some_and(|status| status != SpeakerStatus::Identified);
         CallSearch {
             number: self.number.clone(),
             user: self.user,

@@ -18,13 +18,18 @@ pub(super) fn now() -> OffsetDateTime {
 
 /// `at` in UTC without what is smaller than a microsecond.
 pub(super) fn whole_micros(at: OffsetDateTime) -> OffsetDateTime {
-    let at = at.to_offset(UtcOffset::UTC);
+    let at = at.checked_to_offset(UtcOffset::UTC).unwrap_or(at);
     at.replace_microsecond(at.microsecond()).unwrap_or(at)
 }
 
-/// RFC 3339 in UTC with always six decimals, so that the order of the text is the order of the times.
+/// RFC 3339 in UTC with always six decimals, so that the order of the text is the order of the times. What is at either end of
+/// the calendar, and beyond it in UTC, is the end: nothing is stored there.
 pub(super) fn time_text(at: OffsetDateTime) -> String {
-    let at = at.to_offset(UtcOffset::UTC);
+    let utc = at.checked_to_offset(UtcOffset::UTC);
+    let Some(at) = utc.filter(|utc| (0..=9999).contains(&utc.year())) else {
+        let end = if at.year() > 0 { LAST } else { FIRST };
+        return end.to_owned();
+    };
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
         at.year(),
@@ -36,6 +41,10 @@ pub(super) fn time_text(at: OffsetDateTime) -> String {
         at.microsecond()
     )
 }
+
+/// The first and the last moment of the calendar that RFC 3339 has, as [`time_text`] writes them.
+const FIRST: &str = "0000-01-01T00:00:00.000000Z";
+const LAST: &str = "9999-12-31T23:59:59.999999Z";
 
 /// Reads back [`time_text`].
 pub(super) fn read_time(text: &str) -> Result<OffsetDateTime, StoreError> {
@@ -132,6 +141,21 @@ mod tests {
         assert_eq!(read_time(&time_text(early)).unwrap(), whole_micros(early));
         assert!(time_text(early) < time_text(late));
         assert_eq!(time_text(early), "2023-11-14T22:13:20.000001Z");
+    }
+
+    #[test]
+    fn times_at_either_end_of_the_calendar_sort_as_text() {
+        let text = |time: &str| time_text(OffsetDateTime::parse(time, &Rfc3339).unwrap());
+        for (time, wanted) in [
+            ("0000-01-01T00:00:00+01:00", FIRST),
+            ("0000-01-01T00:00:00Z", FIRST),
+            ("9999-12-31T23:59:59.999999Z", LAST),
+            ("9999-12-31T23:59:59-01:00", LAST),
+        ] {
+            assert_eq!(text(time), wanted, "{time}");
+            let at = OffsetDateTime::parse(time, &Rfc3339).unwrap();
+            assert_eq!(whole_micros(at), at);
+        }
     }
 
     #[test]

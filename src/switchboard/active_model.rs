@@ -73,6 +73,20 @@ impl ActiveModel {
         })
     }
 
+    /// The same model with a gallery of its own, whose voiceprints are turned by the key that the data have by now.
+    pub async fn turned_anew(&self, settings: &BoardSettings, store: &Store) -> Result<Self, OpenError> {
+        let secret = store.index_secret().await?;
+        let model = self.card.id().clone();
+        Ok(Self {
+            engine: self.engine.clone(),
+            gallery_cache: GalleryCache::open(&settings.gallery, secret, store.clone(), model)?,
+            card: self.card.clone(),
+            calibration: self.calibration.clone(),
+            policy: self.policy,
+            index_secret: Zeroizing::new(secret),
+        })
+    }
+
     /// The policy of a number's calls: each of its own promises takes the place of the usual one.
     pub fn policy_of(&self, own: &ErrorTarget) -> Policy {
         own.instead_in(&self.policy).meeting_its_target(&self.calibration)

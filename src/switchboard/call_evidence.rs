@@ -147,11 +147,10 @@ impl CallEvidence {
             .roster
             .as_ref()
             .is_none_or(|known| known.version < roster.version);
+        if is_newer || self.callers.is_unread {
+            self.read_callers(context, roster.caller_is_forwarder).await;
+        }
         if is_newer {
-            self.callers = match roster.caller_is_forwarder {
-                CallerIsForwarder::Auto => services.callers.history(&services.store, &context.number).await,
-                CallerIsForwarder::Never | CallerIsForwarder::Always => Arc::default(),
-            };
             self.roster = Some(roster);
         }
         // The voice may have been heard by an older roster, here or on another node.
@@ -182,6 +181,30 @@ impl CallEvidence {
             self.waiting.remove(0);
         }
         Ok(())
+    }
+
+    /// Reads what calls before this one say of callers' numbers, where the rule asks for it. While they cannot be read every
+    /// caller's number is doubted.
+    async fn read_callers(&mut self, context: &CallContext, rule: CallerIsForwarder) {
+        let services = &context.services;
+        let read = match rule {
+            CallerIsForwarder::Auto => services.callers.history(&services.store, &context.number).await,
+            CallerIsForwarder::Never | CallerIsForwarder::Always => Ok(Arc::default()),
+        };
+        self.callers = read.unwrap_or_else(|fault| {
+            // One line a call, however often it is tried.
+            if !self.callers.is_unread {
+                let id = &context.id;
+                tracing::warn!(
+                    call.id = %id, %fault,
+                    "calls before call {id} cannot be read, so that its caller's number says nothing of who speaks: {fault}"
+                );
+            }
+            Arc::new(CallerHistory {
+                is_unread: true,
+                ..CallerHistory::default()
+            })
+        });
     }
 
     /// Whether something was weighed, and by an older roster than this one.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::units::{DialedNumber, UserId};
 
 /// The calls of a number that are looked back on.
@@ -41,6 +41,8 @@ impl VoiceTally {
 pub(super) struct CallerHistory {
     all: VoiceTally,
     of: HashMap<UserId, VoiceTally>,
+    /// Whether they could not be read: then there may be reason to doubt anybody's number.
+    pub is_unread: bool,
 }
 
 impl CallerHistory {
@@ -63,7 +65,19 @@ impl CallerHistory {
     /// How likely it is that `user` speaks when a call comes from their number, as far as calls before say: those of
     /// this user, or where there are none those of all.
     pub fn share(&self, user: UserId) -> f64 {
+        if self.is_unread {
+            return 0.0;
+        }
         self.of.get(&user).copied().unwrap_or(self.all).share()
+    }
+
+    /// What is noted of a number that speaks for the line alone.
+    pub const fn doubt(&self) -> &'static str {
+        if self.is_unread {
+            "earlier calls could not be read: it says nothing of who speaks"
+        } else {
+            "heard with other voices before: it says nothing of who speaks"
+        }
     }
 }
 
@@ -100,20 +114,22 @@ pub(super) struct Callers {
 }
 
 impl Callers {
-    /// What the calls of `number` say of its callers' numbers. What cannot be read says nothing.
-    pub async fn history(&self, store: &Store, number: &DialedNumber) -> Arc<CallerHistory> {
+    /// What the calls of `number` say of its callers' numbers.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read.
+    pub async fn history(
+        &self,
+        store: &Store,
+        number: &DialedNumber,
+    ) -> Result<Arc<CallerHistory>, StoreError> {
         if let Some(known) = self.known(number) {
-            return known;
+            return Ok(known);
         }
-        let history = match store.last_words(number, MOST_CALLS).await {
-            Ok(verdicts) => Arc::new(CallerHistory::read(&verdicts)),
-            Err(fault) => {
-                tracing::warn!(%fault, "earlier calls of a number cannot be read: {fault}");
-                return Arc::default();
-            }
-        };
+        let verdicts = store.last_words(number, MOST_CALLS).await?;
+        let history = Arc::new(CallerHistory::read(&verdicts));
         self.remember(number, &history);
-        history
+        Ok(history)
     }
 
     fn known(&self, number: &DialedNumber) -> Option<Arc<CallerHistory>> {

@@ -252,10 +252,7 @@ pub(super) fn doubt_callers(claims: &mut [Claim], history: &CallerHistory) {
             continue;
         }
         claim.speaker = None;
-        note(
-            claim,
-            "heard with other voices before: it says nothing of who speaks",
-        );
+        note(claim, history.doubt());
     }
 }
 

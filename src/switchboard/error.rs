@@ -134,7 +134,9 @@ pub enum BoardError {
         accept: f64,
     },
     /// A call's id that leaves no room for its tenant's.
-    #[error("the id of the call {0} is too long: this tenant's have at most 91 characters")]
+    #[error(
+        "the id of the call {0} is too long: this tenant's, and those of a UUID and a slash, have at most 91 characters"
+    )]
     LongCallId(CallId),
     /// Giving numbers to tenants, reading the audit log.
     #[error("that is for the operator of this service, by an `admin` key that is for all numbers: ask them")]

@@ -18,17 +18,17 @@ impl Switchboard {
             return;
         };
         let now = self.active_model();
-        if active == *now.card.id() && !self.is_turned_otherwise(&now).await {
+        let is_same = active == *now.card.id();
+        if is_same && !self.is_turned_otherwise(&now).await {
             return;
         }
-        let opened = ActiveModel::open(
-            &self.settings,
-            &self.found,
-            &self.store,
-            &active,
-            Some(&now.engine),
-        )
-        .await;
+        let opened = if is_same {
+            // What is loaded stays: a model takes twice its memory while another of it is.
+            now.turned_anew(&self.settings, &self.store).await
+        } else {
+            let before = Some(&now.engine);
+            ActiveModel::open(&self.settings, &self.found, &self.store, &active, before).await
+        };
         match opened {
             Ok(next) => {
                 self.services.exchange_model(next);

@@ -156,7 +156,8 @@ impl View<'_> {
     }
 
     /// The id by which the store has the call that a client of this tenant calls `id`: a carrier's id of a call of the
-    /// tenant's, or one in its own name space. `None` for one that is too long for that.
+    /// tenant's, or one in its own name space. The default tenant's are in none, unless they look as if they were in somebody's.
+    /// `None` for one that is too long for that.
     ///
     /// The answer is the same whether another tenant has a call of that id or nobody has.
     async fn own_id(&self, id: &CallId) -> Result<Option<CallId>, StoreError> {
@@ -169,7 +170,8 @@ impl View<'_> {
             Some(number) => self.board.services.owners.of(number).await?,
             None => None,
         };
-        let is_own = owner == Some(tenant) || (owner.is_none() && tenant == TenantId::DEFAULT);
+        let is_plain = tenant == TenantId::DEFAULT && !id.is_of_a_tenant();
+        let is_own = owner == Some(tenant) || (owner.is_none() && is_plain);
         Ok(if is_own {
             Some(id.clone())
         } else {

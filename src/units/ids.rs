@@ -110,6 +110,11 @@ impl CallId {
         &self.0
     }
 
+    /// Whether it has the form of an id in a tenant's name space, whoever gave it: then [`CallId::shown`] is without that tenant.
+    pub fn is_of_a_tenant(&self) -> bool {
+        self.shown().len() < self.0.len()
+    }
+
     /// The id as it was given.
     pub fn shown(&self) -> &str {
         let (tenant, id) = self.0.split_at_checked(TENANT_LENGTH).unwrap_or(("", ""));
@@ -181,6 +186,10 @@ mod tests {
             own,
             "the store reads it back"
         );
+        assert!(own.is_of_a_tenant() && !given.is_of_a_tenant());
+        // One that a client made of a UUID and more is such an id itself, in a name space of its own.
+        let twice = own.of_tenant(TenantId::DEFAULT).unwrap();
+        assert_eq!(twice.shown(), own.as_str());
         let long: CallId = "x".repeat(92).parse().unwrap();
         assert_eq!(long.of_tenant(TenantId::DEFAULT), None);
         for plain in ["CA0123", "/", &format!("{}/", TenantId::DEFAULT), &"x".repeat(60)] {

@@ -146,6 +146,7 @@ mod tests {
             agreement: SpeakerAgreement::Undetermined,
             contradictions: Vec::new(),
             evidence: Vec::new(),
+            speaker_by_claims: None,
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! Scores shown to everybody would let an attacker climb towards acceptance step by step. How soon it is said that
 //! nobody is known tells how far from everybody a voice is, so that is said without scores only after [`TOLD_FROM`],
-//! or at the end; before, there is too little speech. Nor may what is around the words tell it: that there is a new version, or
-//! what a call is found by.
+//! or at the end; before, there is too little speech. How soon a voice outweighs a phone or a PIN tells how far it is from one
+//! user, so until then a speaker whom it does not name is whom the claims alone name. Nor may what is around the words tell it:
+//! that there is a new version, or what a call is found by.
 
 use std::collections::HashMap;
 
@@ -17,6 +18,9 @@ use crate::units::{CallId, Seconds};
 /// The net speech from which whoever sees no scores is told that nobody is known. A judgement: late enough that little is
 /// left to tell one stranger from another by, and early enough for a call that waits for it.
 const TOLD_FROM: Seconds = Seconds::new(8.0);
+
+/// The field with the speaker as the claims alone have it ([`super::Identity::speaker_by_claims`]).
+const BY_CLAIMS: &str = "speaker_by_claims";
 
 /// An [`Identification`], or what is said of a call with its [`Identity`](super::Identity),
 /// as it was just said or as it was stored.
@@ -33,14 +37,16 @@ impl<T> Shown<T> {
     }
 }
 
-/// Without scores it is done to the JSON, so that it is the same for every release's stored documents.
+/// It is done to the JSON, so that it is the same for every release's stored documents.
 impl<T: Serialize> Serialize for Shown<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.scores {
-            return self.said.serialize(serializer);
-        }
         let mut document = serde_json::to_value(&self.said).map_err(S::Error::custom)?;
-        hide_scores(&mut document);
+        if !self.scores {
+            hide_scores(&mut document);
+        }
+        if let Some(fields) = document.as_object_mut() {
+            fields.remove(BY_CLAIMS);
+        }
         document.serialize(serializer)
     }
 }
@@ -77,14 +83,16 @@ pub fn is_early(document: &Value) -> bool {
 }
 
 impl Identification {
+    /// Whether it is too early to tell whoever sees no scores what the voice, which names nobody, is like.
+    pub(super) fn is_hidden(&self) -> bool {
+        let waits = matches!(self.reason, Some(Reason::TooLittleSpeech | Reason::Ambiguous));
+        let is_early = !self.is_final && self.net_speech_seconds < TOLD_FROM.get();
+        is_early && (waits || self.outcome == OutcomeName::Unknown)
+    }
+
     /// Whether `other` says the same of the call to whoever sees no scores, as it is too early to say more.
     pub fn hides_as_much_as(&self, other: &Self) -> bool {
-        let is_hidden = |said: &Self| {
-            let waits = matches!(said.reason, Some(Reason::TooLittleSpeech | Reason::Ambiguous));
-            let is_early = !said.is_final && said.net_speech_seconds < TOLD_FROM.get();
-            is_early && (waits || said.outcome == OutcomeName::Unknown)
-        };
-        is_hidden(self) && is_hidden(other)
+        self.is_hidden() && other.is_hidden()
     }
 }
 
@@ -132,25 +140,33 @@ fn hide_scores(document: &mut Value) {
     }
 }
 
-/// Whether it says that nobody is known, or that it cannot be told who it is.
+/// Whether it says that nobody is known, that it cannot be told who it is, or of a claim what the voice makes of it.
 fn tells_nobody(document: &Value) -> bool {
     // With other evidence beside it the speaker may be nobody's before the voice alone is.
     let third_party = document["speaker"]["status"] == "third_party";
-    document["outcome"] == "unknown" || document["reason"] == "ambiguous" || third_party
+    let weighs_a_claim = document[BY_CLAIMS].is_object();
+    document["outcome"] == "unknown" || document["reason"] == "ambiguous" || third_party || weighs_a_claim
 }
 
-/// Takes back that the voice is nobody's, or might be several people's.
+/// Takes back that the voice is nobody's, or might be several people's, and what it makes of the claims.
 fn hide_nobody(document: &mut Value) {
     // Another reason of the voice's own, as bad audio, tells nothing of anybody.
     if document["outcome"] == "unknown" || document["reason"] == "ambiguous" {
         document["outcome"] = json!("inconclusive");
         document["reason"] = json!("too_little_speech");
     }
+    let by_claims = document
+        .get(BY_CLAIMS)
+        .filter(|speaker| speaker.is_object())
+        .cloned();
     let Some(speaker) = document.get_mut("speaker").filter(|speaker| speaker.is_object()) else {
         return;
     };
     let nobody = speaker["status"] == "third_party";
-    if nobody || speaker["reason"] == "ambiguous" || speaker["reason"] == "not_enrolled" {
+    if let Some(by_claims) = by_claims {
+        *speaker = by_claims;
+        document["agreement"] = json!(agreement(document));
+    } else if nobody || speaker["reason"] == "ambiguous" || speaker["reason"] == "not_enrolled" {
         speaker["status"] = json!("inconclusive");
         speaker["reason"] = json!("too_little_speech");
         document["agreement"] = json!("undetermined");
@@ -158,6 +174,16 @@ fn hide_nobody(document: &mut Value) {
     // Without a voice nothing contradicts it.
     if nobody && let Some(found) = document.get_mut("contradictions").and_then(Value::as_array_mut) {
         found.retain(|one| one["code"] != "caller_is_not_the_voice" && one["code"] != "pin_is_not_the_voice");
+    }
+}
+
+/// Whether the line's owner speaks, where no voice names anybody.
+fn agreement(document: &Value) -> &'static str {
+    let user = |part: &str| document[part]["user_id"].as_str();
+    match (user("line_owner"), user("speaker")) {
+        (Some(owner), Some(speaker)) if owner == speaker => "same",
+        (Some(_), Some(_)) => "different",
+        _ => "undetermined",
     }
 }
 

@@ -9,7 +9,9 @@ use time::OffsetDateTime;
 use voxline::decision::{Calibration, Policy, SequentialDecision};
 use voxline::switchboard::{DEFAULT_MODEL, Identification, usable_calibration};
 use voxline::units::{Cosine, Llr, Seconds, UserId};
-use voxline::verdict::chain::{EvidencePriors, Member, Voice, combine};
+use voxline::verdict::chain::{
+    Claim, EvidenceKind, EvidencePriors, EvidenceSource, Member, Tier, Voice, combine,
+};
 use voxline::verdict::scoring::{self, HeardVoice, Likeness};
 use voxline::verdict::{CHECKPOINTS, Identity, OutcomeName, Shown, is_early, without_repetitions};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId};
@@ -204,8 +206,8 @@ fn a_thousand_tries_without_scores_gain_nothing() {
 }
 
 /// The versions of a call's verdict that are recorded, each with its mark: those that say something new. `roster` are the
-/// users of the number, the target among them, whom the voice is not like.
-fn recorded(target: &Target, roster: &[Member], voice: &[f64]) -> Vec<(usize, Value)> {
+/// users of the number, the target among them, whom the voice is not like, and `claims` what else points to them.
+fn recorded(target: &Target, roster: &[Member], claims: &[Claim], voice: &[f64]) -> Vec<(usize, Value)> {
     let mut versions = Vec::new();
     let mut before: Option<(Identification, Identity)> = None;
     for (mark, mut said) in said(target, voice).into_iter().enumerate() {
@@ -221,7 +223,7 @@ fn recorded(target: &Target, roster: &[Member], voice: &[f64]) -> Vec<(usize, Va
         };
         let identity = combine(
             roster,
-            &[],
+            claims,
             Some(&heard),
             &EvidencePriors::default(),
             &target.policy,
@@ -252,25 +254,60 @@ fn early_versions_and_the_line_tell_nothing_of_how_near_a_stranger_is() {
         enrolled: true,
     };
     let roster: Vec<Member> = (0..5).map(member).collect();
-    let (mut known, mut told, mut lines) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for llr in [-6.0, -4.0, -3.0, -1.0, 0.5, 2.0] {
-        let voice = stranger(&target, llr, &mut rng);
-        let versions = recorded(&target, &roster, &voice);
-        lines.extend(
-            versions
-                .iter()
-                .map(|(_, said)| said["line_owner"]["status"].to_string()),
-        );
-        let early: Vec<(usize, Value)> = versions.into_iter().filter(|(_, said)| is_early(said)).collect();
-        known.insert(early.iter().map(|(mark, _)| *mark).collect::<Vec<usize>>());
-        let early = without_repetitions(early, |(_, said)| said);
-        let shown = early.iter().map(|(mark, said)| {
-            let said = serde_json::to_string(&Shown::new(said, false)).unwrap();
-            format!("{mark}: {said}")
-        });
-        told.insert(shown.collect::<Vec<String>>());
+    let [phone, pin] = claims_for(target.user);
+    for claims in [vec![], vec![phone.clone()], vec![pin.clone()], vec![phone, pin]] {
+        let (mut known, mut told, mut lines) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for llr in [-6.0, -4.0, -3.0, -1.0, 0.5, 2.0] {
+            let voice = stranger(&target, llr, &mut rng);
+            let versions = recorded(&target, &roster, &claims, &voice);
+            // A name that voice and claim make together is no word on a stranger.
+            let is_named = |(_, said): &(usize, Value)| said["speaker"]["status"] == "identified";
+            if !claims.is_empty() && versions.iter().any(is_named) {
+                continue;
+            }
+            lines.extend(
+                versions
+                    .iter()
+                    .map(|(_, said)| said["line_owner"]["status"].to_string()),
+            );
+            let early: Vec<(usize, Value)> =
+                versions.into_iter().filter(|(_, said)| is_early(said)).collect();
+            known.insert(early.iter().map(|(mark, _)| *mark).collect::<Vec<usize>>());
+            let early = without_repetitions(early, |(_, said)| said);
+            let shown = early.iter().map(|(mark, said)| {
+                let said = serde_json::to_string(&Shown::new(said, false)).unwrap();
+                format!("{mark}: {said}")
+            });
+            told.insert(shown.collect::<Vec<String>>());
+        }
+        assert!(known.len() > 1, "with scores it is told: {known:?}");
+        assert_eq!(told.len(), 1, "{claims:?}: {told:?}");
+        assert_eq!(lines.len(), 1, "{claims:?}: {lines:?}");
     }
-    assert!(known.len() > 1, "with scores it is told: {known:?}");
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
+/// That a call comes from a user's phone, and that their PIN was given.
+fn claims_for(user: UserId) -> [Claim; 2] {
+    let usual = EvidencePriors::default();
+    let claim = |tier, kind, owner, speaker| Claim {
+        tier,
+        kind,
+        users: vec![user],
+        owner,
+        speaker: Some(speaker),
+        failed: false,
+        source: EvidenceSource::Sip,
+        at: OffsetDateTime::UNIX_EPOCH,
+        value_hash: None,
+        note: None,
+    };
+    [
+        claim(
+            Tier::T2,
+            EvidenceKind::CallerNumber,
+            usual.caller,
+            usual.caller_speaks,
+        ),
+        claim(Tier::T4, EvidenceKind::Pin, usual.pin, usual.pin_speaks),
+    ]
 }

@@ -161,8 +161,9 @@ function searchFields(session, known, asked) {
 }
 
 function calls(list, known) {
-  const who = (said) => (said.user_id ? h("span", { class: "who" }, nameOf(known, said.user_id, said.user_name)) : null);
-  const words = (said, table) => badge(...(table[said.status] ?? [said.status, null]));
+  // Of a call whose verdict cannot be read there is nothing to say.
+  const who = (said) => (said?.user_id ? h("span", { class: "who" }, nameOf(known, said.user_id, said.user_name)) : null);
+  const words = (said, table) => badge(...(table[said?.status] ?? [said?.status ?? "not readable", null]));
   return table(
     [
       { title: "Began", cell: (call) => h("a", { href: `/console/calls/${encodeURIComponent(call.call_id)}` }, when(call.started_at)) },

@@ -13,18 +13,19 @@ function answer(title, said, [words, kind], known) {
     "div",
     { class: "answer" },
     h("dt", {}, title),
-    h("dd", {}, h("span", { class: "who" }, name ?? "–"), badge(words, kind), said.posterior !== null && h("span", { class: "number soft" }, percent(said.posterior))),
+    h("dd", {}, h("span", { class: "who" }, name ?? "–"), badge(words, kind), (said.posterior ?? null) !== null && h("span", { class: "number soft" }, percent(said.posterior))),
   );
 }
 
 /** Whose line and whose voice, apart. */
 export function answers(verdict, known) {
-  const { line_owner: owner, speaker } = verdict;
+  // Of a call whose verdict cannot be read there is nothing to say.
+  const { line_owner: owner = {}, speaker = {} } = verdict;
   return h(
     "dl",
     { class: "answers" },
-    answer("Line of", owner, OWNER[owner.status] ?? [owner.status, null], known),
-    answer("Speaking", speaker, SPEAKER[speaker.status] ?? [speaker.status, null], known),
+    answer("Line of", owner, OWNER[owner.status] ?? [owner.status ?? "not readable", null], known),
+    answer("Speaking", speaker, SPEAKER[speaker.status] ?? [speaker.status ?? "not readable", null], known),
   );
 }
 

@@ -98,6 +98,7 @@ export function phone(number) {
 
 /** Seconds as people say them: rounded first, so that no minute has sixty. */
 export function seconds(value) {
+  if (value === undefined) return "–";
   const whole = Math.round(value);
   return value < 59.95 ? `${value.toFixed(1)} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }

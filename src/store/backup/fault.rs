@@ -24,6 +24,12 @@ pub enum BackupFault {
         /// What to do.
         remedy: &'static str,
     },
+    /// The backup's folder is given by no name of its own.
+    #[error("{} is no name for a backup's folder: give the path of a folder that is not there yet, with its name at the end", path.display())]
+    Nameless {
+        /// What was given.
+        path: PathBuf,
+    },
     /// Another backup to the same place is being written.
     #[error("another backup is being written to {}: wait for it, or name another folder", path.display())]
     Underway {

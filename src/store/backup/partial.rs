@@ -22,9 +22,14 @@ impl Partial {
     /// left there goes.
     ///
     /// # Errors
-    /// [`BackupFault::Exists`] where there is something at `to`, [`BackupFault::Underway`] while another process writes
-    /// one, and what the system says.
+    /// [`BackupFault::Nameless`] where `to` ends with no name, [`BackupFault::Exists`] where there is something at `to`,
+    /// [`BackupFault::Underway`] while another process writes one, and what the system says.
     pub fn begin(to: &Path) -> Result<Self, BackupFault> {
+        // Without a slash behind it: what is put behind the path's text would lie in the folder.
+        let to: &Path = &to.components().collect::<PathBuf>();
+        if to.file_name().is_none() {
+            return Err(BackupFault::Nameless { path: to.to_owned() });
+        }
         let is_empty = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_none());
         if to.symlink_metadata().is_ok() && !is_empty(to) {
             return Err(BackupFault::Exists {

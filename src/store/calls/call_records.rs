@@ -4,10 +4,11 @@ use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use super::redaction::{leave_out_the_removed, note_users};
-use super::sealed_verdicts::{evidence_place, searched_by, verdict_place, version_place, version_row};
+use super::sealed_verdicts::{
+    evidence_place, open_one, searched_by, verdict_place, version_place, version_row,
+};
 use crate::store::database::{Tx, each, query, query_as};
 use crate::store::last_use::note_use;
-use crate::store::secrets::Keys;
 use crate::store::values::{now, read, read_time, read_u64, time_text};
 use crate::store::{Store, StoreError};
 use crate::units::{CallId, DialedNumber};
@@ -111,10 +112,11 @@ async fn write_latest(
     Ok(done.execute(conn).await?)
 }
 
-pub(super) fn read_call(keys: &Keys, row: Row) -> Result<CallRecord, StoreError> {
-    let (call_id, number, started_at, updated_at, version, is_final, verdict) = row;
+/// A call whose last word was opened.
+pub(super) fn read_call(row: Row, verdict: serde_json::Value) -> Result<CallRecord, StoreError> {
+    let (call_id, number, started_at, updated_at, version, is_final, _) = row;
     Ok(CallRecord {
-        verdict: keys.open_json(verdict_place(&call_id), &verdict, "verdict")?,
+        verdict,
         call_id: read(&call_id, "call id")?,
         number: read(&number, "number")?,
         started_at: read_time(&started_at)?,
@@ -207,8 +209,8 @@ impl Store {
         Ok(record)
     }
 
-    /// Every version of what was said of a call, oldest first; the latest 200 of one that has more. None of a call
-    /// whose verdicts are older than this record of them.
+    /// Every version of what was said of a call, oldest first; the latest 200 of one that has more, and none that does not
+    /// open. None of a call whose verdicts are older than this record of them.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -220,15 +222,19 @@ impl Store {
                 .fetch_all(&mut tx)
                 .await?;
         let keys = tx.keys().await?;
-        let read = |(version, at, verdict): (i64, String, Vec<u8>)| {
+        let read = |(version, at, sealed): (i64, String, Vec<u8>)| {
             let row = version_row(id.as_str(), version);
+            let verdict = open_one(&keys, version_place(&row), id.as_str(), &sealed)?;
+            Some((version, at, verdict))
+        };
+        let opened = rows.into_iter().filter_map(read).map(|(version, at, verdict)| {
             Ok(VerdictVersion {
                 version: read_u64(version, "verdict version")?,
                 at: read_time(&at)?,
-                verdict: keys.open_json(version_place(&row), &verdict, "verdict")?,
+                verdict,
             })
-        };
-        rows.into_iter().map(read).collect()
+        });
+        opened.collect()
     }
 
     /// Forgets what calls rest on that went on when the service ended and of whose end no word came: nobody takes them
@@ -271,12 +277,11 @@ impl Store {
         };
         let keys = tx.keys().await?;
         let evidence = evidence.map(|sealed| keys.open_json(evidence_place(&id), &sealed, "evidence"));
+        let said = keys.open_json(verdict_place(&id), &verdict, "verdict")?;
+        let row = (id, number, started_at, updated_at, version, is_final, verdict);
         Ok(Some(CallRecord {
             evidence: evidence.transpose()?,
-            ..read_call(
-                &keys,
-                (id, number, started_at, updated_at, version, is_final, verdict),
-            )?
+            ..read_call(row, said)?
         }))
     }
 
@@ -315,10 +320,10 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// The last words on the latest calls to `number` that are over, newest first, at most `limit` (and 500).
+    /// The last words on the latest calls to `number` that are over, newest first, at most `limit` (and 500); those that open.
     ///
     /// # Errors
-    /// [`StoreError`] when the store cannot be read.
+    /// [`StoreError`] when the store cannot be read, or none of them opens.
     pub async fn last_words(
         &self,
         number: &DialedNumber,
@@ -333,8 +338,11 @@ impl Store {
         .fetch_all(&mut tx)
         .await?;
         let keys = tx.keys().await?;
-        let read =
-            |(call, verdict): (String, Vec<u8>)| keys.open_json(verdict_place(&call), &verdict, "verdict");
-        rows.into_iter().map(read).collect()
+        let open = |(call, sealed): &(String, Vec<u8>)| open_one(&keys, verdict_place(call), call, sealed);
+        let opened: Vec<serde_json::Value> = rows.iter().filter_map(open).collect();
+        if opened.is_empty() && !rows.is_empty() {
+            return Err(StoreError::Unreadable { what: "verdict" });
+        }
+        Ok(opened)
     }
 }

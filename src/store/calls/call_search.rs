@@ -1,8 +1,10 @@
 //! Calls that are looked for, a page at a time.
 
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::call_records::{CallRecord, MAX_PAGE, Row, read_call};
+use super::sealed_verdicts::{open_one, verdict_place};
 use crate::store::database::query_as;
 use crate::store::values::time_text;
 use crate::store::{Access, Store, StoreError};
@@ -52,7 +54,7 @@ const SEARCH_OF_USER: &str = search!(
 impl Store {
     /// The latest calls that `access` sees and that are looked for, newest first, at most `limit` (and 500): those that
     /// began before the call `before`, which is the last one of the page already seen. After an unknown call, or one it
-    /// does not see, there is nothing.
+    /// does not see, there is nothing. A call whose verdict does not open has an empty one.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -80,7 +82,12 @@ impl Store {
         }
         let rows: Vec<Row> = asked.fetch_all(&mut tx).await?;
         let keys = tx.keys().await?;
-        rows.into_iter().map(|row| read_call(&keys, row)).collect()
+        let read = |row: Row| {
+            let (call, .., sealed) = &row;
+            let verdict = open_one(&keys, verdict_place(call), call, sealed);
+            read_call(row, verdict.unwrap_or_else(|| json!({})))
+        };
+        rows.into_iter().map(read).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::sealed_verdicts::{
-    evidence_place, last_word, searched_by, verdict_place, version_place, version_row, versions_after,
+    WHO, evidence_place, last_word, searched_by, verdict_place, version_place, version_row, versions_after,
     write_version,
 };
 use crate::store::StoreError;
@@ -245,7 +245,7 @@ pub(super) async fn leave_out_the_removed(
 /// Everybody whom [`redact`] and [`redact_evidence`] could find.
 fn named_in(verdict: &Value, evidence: Option<&Value>) -> BTreeSet<String> {
     let mut ids: Vec<Option<&Value>> = vec![verdict.get("user_id")];
-    for part in ["line_owner", "speaker"] {
+    for part in WHO {
         ids.push(verdict.get(part).and_then(|said| said.get("user_id")));
     }
     for list in ["candidates", "evidence"] {
@@ -315,7 +315,7 @@ pub(super) fn clear_nameless_voice(verdict: &mut Value) -> bool {
 /// Takes them out of the line's owner, the speaker, and the evidence: that there was some, and when, stays.
 fn redact_chain(verdict: &mut Value, is_theirs: &dyn Fn(&Value) -> bool) -> bool {
     let mut changed = false;
-    for part in ["line_owner", "speaker"] {
+    for part in WHO {
         if let Some(said) = verdict.get_mut(part).filter(|said| is_theirs(said)) {
             clear(said, &["user_id", "user_name", "posterior"]);
             changed = true;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::store::database::{Tx, query, query_as};
 use crate::store::secrets::{Keys, Place, generation_of};
-use crate::store::{Store, StoreError};
+use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS, Store, StoreError};
 use crate::units::hex;
 
 /// Rows in memory at a time: together at most 16 MiB.
@@ -55,17 +55,33 @@ pub(super) fn open_answer(keys: &Keys, fingerprint: &[u8], sealed: &[u8]) -> Res
     String::from_utf8(plain.to_vec()).map_err(|_| unreadable())
 }
 
-/// What a verdict is searched by: the speaker's status, their id, and the id of the line's owner.
+/// The parts of a verdict that name a user each, with their name.
+pub(in crate::store) const WHO: [&str; 3] = ["line_owner", "speaker", "speaker_by_claims"];
+
+/// What a verdict is searched by: the speaker's status, their id, and the id of the line's owner. Of a call that goes on the
+/// speaker is whom the claims alone name where the verdict has that beside: what is found would tell what the voice makes of it.
 pub(super) fn searched_by(verdict: &Value) -> [Option<String>; 3] {
-    [
-        ("speaker", "status"),
-        ("speaker", "user_id"),
-        ("line_owner", "user_id"),
-    ]
-    .map(|(part, field)| {
+    let by_claims = verdict["final"] == false && verdict["speaker_by_claims"].is_object();
+    let who = if by_claims { "speaker_by_claims" } else { "speaker" };
+    [("speaker", "status"), (who, "user_id"), ("line_owner", "user_id")].map(|(part, field)| {
         let value = verdict.get(part)?.get(field)?.as_str()?;
         Some(value.to_owned())
     })
+}
+
+/// A verdict of `call` that is one of many, where it opens. One that does not is counted and told of: whoever asked for many
+/// has the others.
+pub(super) fn open_one(keys: &Keys, place: Place<'_>, call: &str, sealed: &[u8]) -> Option<Value> {
+    let opened = keys.open_json(place, sealed, "verdict").ok();
+    if opened.is_none() {
+        let [_, _, kind, _] = STORE_ERROR_KINDS;
+        metrics::counter!(STORE_ERRORS, "kind" => kind).increment(1);
+        tracing::warn!(
+            call.id = call,
+            "what was said of a call cannot be read, and is passed over"
+        );
+    }
+    opened
 }
 
 /// The last word on a call, and the keys it was opened with.

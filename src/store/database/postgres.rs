@@ -6,8 +6,9 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
+use time::OffsetDateTime;
 
-use super::sql::{Inner, Pool, in_time};
+use super::sql::{Inner, Pool, Tx, in_time, query_as};
 use crate::store::{DatabaseFault, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -71,6 +72,14 @@ pub(in crate::store) async fn open(url: &str) -> Result<(Pool, Pool), StoreError
     let migrated = MIGRATIONS.run(&writers).await;
     migrated.map_err(|error| migrating(error, &options))?;
     Ok((Pool::Postgres(readers), Pool::Postgres(writers)))
+}
+
+/// What time it is by the server's clock, to a microsecond: the nodes' own may differ.
+pub(in crate::store) async fn server_time(tx: &mut Tx) -> Result<OffsetDateTime, StoreError> {
+    let statement = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+    let (micros,): (i64,) = query_as(statement).fetch_one(tx).await?;
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000);
+    time.map_err(|_| StoreError::Unreadable { what: "time" })
 }
 
 /// Whether the tables have just the migrations of this release, `None` where there are none of ours; changes nothing.

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::erase::{Erased, erase_enrolments};
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::calls::strip_evidence;
+use crate::store::database::postgres::server_time;
 use crate::store::database::{query, query_as, read_text_fact, write_fact};
 use crate::store::keys::note_renewal;
 use crate::store::tenancy::touch_numbers_of;
@@ -111,9 +112,17 @@ impl Store {
         self.remove_and_tell(schedule).await
     }
 
+    /// What time it is: by the machine's clock, and on PostgreSQL by the server's, whichever node asks.
+    pub(super) async fn schedule_time(&self) -> Result<OffsetDateTime, StoreError> {
+        if self.is_shared() {
+            return server_time(&mut self.read().await?).await;
+        }
+        Ok(self.clock.read().wall)
+    }
+
     /// Notes what time it is, once a day.
-    async fn note_run(&self) -> Result<(), StoreError> {
-        let now = self.clock.read().wall;
+    pub(super) async fn note_run(&self) -> Result<(), StoreError> {
+        let now = self.schedule_time().await?;
         let noted = read_text_fact(&mut self.read().await?, LAST_RUN).await?;
         let noted = noted.as_deref().map(read_time).transpose()?;
         if noted.is_some_and(|noted| (now - noted).abs() < Duration::days(1)) {
@@ -175,8 +184,9 @@ impl Store {
 
     async fn count(&self, kept: Option<Duration>, statement: &'static str) -> Result<u64, StoreError> {
         let Some(kept) = kept else { return Ok(0) };
+        let before = self.schedule_time().await? - kept;
         let (count,): (i64,) = query_as(statement)
-            .bind(time_text(self.clock.read().wall - kept))
+            .bind(time_text(before))
             .fetch_one(self.pool())
             .await?;
         read_u64(count, "count")
@@ -187,7 +197,7 @@ impl Store {
         schedule: &RetentionSchedule,
         gone: &mut RetentionTally,
     ) -> Result<(), StoreError> {
-        let now = self.clock.read().wall;
+        let now = self.schedule_time().await?;
         // What fails of one kind keeps nothing of the others.
         let mut done = self.finish_past_erasures().await;
         done = first_of(done, self.forget_lost_calls().await.map(drop));

@@ -1,5 +1,6 @@
 //! The schedule as a service keeps it, which nobody watches: a clock that jumped ahead removes nothing. What it would
-//! remove is gone for good, and a wrong clock is put right in a minute.
+//! remove is gone for good, and a wrong clock is put right in a minute. One that is behind removes less than is due, and what
+//! time it shows is not noted: once it is right it would have jumped ahead.
 
 use time::{Duration, OffsetDateTime};
 
@@ -12,9 +13,15 @@ use crate::store::{Store, StoreError};
 /// that is wrong by more.
 const FURTHEST: Duration = Duration::days(30);
 
+/// How far the clock may be behind what is known.
+const NEAR: Duration = Duration::days(1);
+
+/// A time before which no clock is right, from the Unix epoch on: the first of January 2026.
+const EARLIEST: Duration = Duration::days(20_454);
+
 impl Store {
     /// As [`Store::retain`], unless the machine's clock is in doubt ([`Store::clock_in_doubt`]): then nothing is removed but
-    /// what lost calls rest on, and it is `None`.
+    /// what lost calls rest on, and it is `None`. A clock that is behind what is known is told of.
     ///
     /// # Errors
     /// As [`Store::retain`].
@@ -27,7 +34,31 @@ impl Store {
             self.remove_and_tell(&RetentionSchedule::default()).await?;
             return Ok(None);
         }
-        self.retain(schedule).await.map(Some)
+        match self.clock_behind().await? {
+            None => self.note_run().await?,
+            Some(known) => tracing::warn!(
+                "the machine's clock is before {known}, when it was last known to be right: set it right; until then less than \
+                 is due is removed"
+            ),
+        }
+        self.remove_and_tell(schedule).await.map(Some)
+    }
+
+    /// The latest time that is known, if the clock is behind it by more than a day: that of the last run of the schedule, or
+    /// where there was none, of what was written since.
+    async fn clock_behind(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        let now = self.schedule_time().await?;
+        let mut tx = self.read().await?;
+        let known = match read_text_fact(&mut tx, LAST_RUN).await? {
+            Some(last) => Some(read_time(&last)?),
+            None => {
+                let [_, newer] = written_around(&mut tx, now + NEAR).await?;
+                newer
+            }
+        };
+        let earliest = OffsetDateTime::UNIX_EPOCH + EARLIEST;
+        let known = known.map_or(earliest, |known| known.max(earliest));
+        Ok((known - now > NEAR).then_some(known))
     }
 
     /// When time was last known, if the machine's clock has gone on by more than 30 days since: at the last run of the
@@ -38,8 +69,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub async fn clock_in_doubt(&self) -> Result<Option<OffsetDateTime>, StoreError> {
+        let now = self.schedule_time().await?;
         let mut tx = self.read().await?;
-        let now = self.clock.read().wall;
         if let Some(last) = read_text_fact(&mut tx, LAST_RUN).await? {
             let last = read_time(&last)?;
             return Ok((now - last > FURTHEST).then_some(last));
@@ -85,17 +116,55 @@ mod tests {
     use crate::store::database::query;
     use crate::store::values::now;
 
-    #[tokio::test]
-    async fn a_clock_that_jumped_ahead_removes_nothing_until_told_by_hand() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+    /// Gives the store a clock that can be set, so many days ahead.
+    fn set_by_hand(store: &mut Store) -> impl Fn(i64) + use<> {
         let ahead = Arc::new(Mutex::new(Duration::ZERO));
         let read = Arc::clone(&ahead);
         store.clock = Clock::reading(move || Readings {
             wall: now() + *read.lock().unwrap(),
             since_boot: None,
         });
-        let set = |days: i64| *ahead.lock().unwrap() = Duration::days(days);
+        move |days| *ahead.lock().unwrap() = Duration::days(days)
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_behind_stops_no_schedule() {
+        let schedule = RetentionSchedule::default();
+        for (days, was_noted) in [(-20_000, false), (-20_000, true), (-60, false), (-60, true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+            let set = set_by_hand(&mut store);
+            store.audit(&[NewAudit::new(Act::Identify)]).await.unwrap();
+            if was_noted {
+                assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
+            }
+            // Over and over, as at each start of a machine without a clock of its own, or by another node.
+            for _ in 0..2 {
+                set(days);
+                assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
+                set(0);
+                assert_eq!(store.clock_in_doubt().await.unwrap(), None, "{days} {was_noted}");
+                assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
+            }
+            // A clock that goes on by too much is found as before.
+            set(31);
+            assert_eq!(store.retain_unattended(&schedule).await.unwrap(), None);
+        }
+        // Nor one that was behind when nothing was written yet.
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let set = set_by_hand(&mut store);
+        for days in [-20_000, 0] {
+            set(days);
+            assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_jumped_ahead_removes_nothing_until_told_by_hand() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let set = set_by_hand(&mut store);
         store.audit(&[NewAudit::new(Act::Identify)]).await.unwrap();
         let schedule = RetentionSchedule {
             audit: Some(Duration::days(1095)),

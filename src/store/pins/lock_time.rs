@@ -7,6 +7,7 @@
 
 use time::OffsetDateTime;
 
+use crate::store::database::postgres::server_time;
 use crate::store::database::{Readings, Tx, query_as, read_text_fact, write_fact};
 use crate::store::values::{read_time, whole_micros};
 use crate::store::{Store, StoreError};
@@ -60,10 +61,7 @@ impl Store {
     /// The time by which lockouts are counted; notes where it begins in a transaction that `writes`.
     pub(super) async fn lock_time(&self, tx: &mut Tx, writes: bool) -> Result<OffsetDateTime, StoreError> {
         if self.is_shared() {
-            let statement = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
-            let (micros,): (i64,) = query_as(statement).fetch_one(tx).await?;
-            let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000);
-            return time.map_err(|_| StoreError::Unreadable { what: "time" });
+            return server_time(tx).await;
         }
         let readings = self.clock.read();
         let known = read_text_fact(tx, FACT).await?;

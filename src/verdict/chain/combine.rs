@@ -48,12 +48,17 @@ pub fn combine(
     let present: Vec<&Claim> = weighed.present.iter().map(|one| one.claim).collect();
     let contradictions = contradictions(&present, &speaker, roster);
     let evidence = items(claims, voice, |claim| weighed.counted(claim, evidence_priors));
+    let is_hidden = voice.is_some_and(|heard| heard.said.is_hidden());
+    let speaker_by_claims = (is_hidden && speaker.status != SpeakerStatus::Identified)
+        .then(|| Weighed::of(roster, claims, None, evidence_priors, policy).speaker(&line_owner, policy))
+        .filter(|by_claims| by_claims.user_id != speaker.user_id);
     Identity {
         line_owner,
         speaker,
         agreement,
         contradictions,
         evidence,
+        speaker_by_claims,
     }
 }
 
@@ -65,6 +70,7 @@ pub fn nothing_known(reason: Reason, claims: &[Claim], voice: Option<&Voice>) ->
         agreement: SpeakerAgreement::Undetermined,
         contradictions: Vec::new(),
         evidence: items(claims, voice, |_| Vec::new()),
+        speaker_by_claims: None,
     }
 }
 

@@ -202,6 +202,11 @@ pub struct Identity {
     pub contradictions: Vec<Contradiction>,
     /// The evidence, by tier.
     pub evidence: Vec<EvidenceItem>,
+    /// The speaker as the claims alone have it, where that is another user than by the voice too and little was heard so far:
+    /// what whoever sees no scores is shown ([`Shown`](super::Shown)), and nobody beside the speaker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub speaker_by_claims: Option<Speaker>,
 }
 
 impl Identity {

@@ -306,3 +306,16 @@ async fn a_browser_brings_its_key_as_a_subprotocol_that_is_not_repeated() {
         Some(403)
     );
 }
+
+#[tokio::test]
+async fn a_search_may_reach_to_either_end_of_the_calendar() {
+    let service = Service::start().await;
+    let key = service.key(&[Scope::Admin]).await;
+    // Open ends as whoever is west or east of Greenwich writes them: in UTC they are beyond the calendar.
+    let ends = "from=0000-01-01T00:00:00%2B01:00&until=9999-12-31T23:59:59-01:00";
+    for (path, some) in [("/v1/calls", false), ("/v1/audit", true)] {
+        let asked = service.get(&format!("{path}?{ends}")).bearer_auth(&key);
+        let found = body(asked.send().await.unwrap(), 200).await;
+        assert_eq!(!found.as_array().unwrap().is_empty(), some, "{path}: {found}");
+    }
+}

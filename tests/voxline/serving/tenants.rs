@@ -9,7 +9,7 @@ use voxline::switchboard::Update;
 use voxline::units::{DialedNumber, InviteId, TenantId, UserId};
 
 use super::document::operations;
-use super::harness::{Service, form, json as body, problem};
+use super::harness::{NUMBER, Service, form, json as body, problem};
 use super::sockets::Socket;
 
 /// What a company has here.
@@ -341,6 +341,43 @@ async fn a_calls_id_is_the_companys_own_and_its_updates_reach_nobody_else() {
     socket.start_call("call-2", two.number.as_e164()).await;
     let refused = socket.rest().await.pop().unwrap();
     assert_eq!(refused["problem"]["code"], "unknown_number", "{refused}");
+}
+
+#[tokio::test]
+async fn an_id_that_looks_like_a_tenants_stays_its_clients_own() {
+    let service = Service::start().await;
+    service.number().await;
+    let one = Company::new(service.board.store(), "Harbour", "+12025550111").await;
+    let operator = service.key(&[Scope::Admin]).await;
+    let serve = async |key: &str, id: &str, number: &str| {
+        let mut socket = Socket::open(&service, "/media/pcm", key).await;
+        socket.start_call(id, number).await;
+        socket.say(&json!({"event": "stop"})).await;
+        socket.rest().await.pop().unwrap()
+    };
+    let list = async |query: &str| {
+        let asked = service.get(&format!("/v1/calls{query}")).bearer_auth(&operator);
+        body(asked.send().await.unwrap(), 200).await
+    };
+    // A conference and its leg, and what another tenant's call is called in the store.
+    let conference = "550e8400-e29b-41d4-a716-446655440000/1".to_owned();
+    let theirs = format!("{}/call-1", one.tenant);
+    for id in [&conference, &theirs] {
+        let last = serve(&operator, id, NUMBER).await;
+        assert_eq!(last["call_id"], *id, "{last}");
+        let shown = list(&format!("/{}", id.replace('/', "%2F"))).await;
+        assert_eq!(shown["call_id"], *id, "{shown}");
+    }
+    let page = list("?limit=1").await;
+    assert_eq!(page[0]["call_id"], theirs, "{page}");
+    let next = list(&format!("?before={theirs}")).await;
+    assert_eq!(
+        (&next[0]["call_id"], next.as_array().unwrap().len()),
+        (&json!(conference), 1)
+    );
+
+    let last = serve(&one.admin, "call-1", one.number.as_e164()).await;
+    assert_eq!(last["call_id"], "call-1", "{last}");
 }
 
 pub async fn access(store: &Store, token: &str) -> Access {

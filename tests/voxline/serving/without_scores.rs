@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use voxline::store::{CallRecord, Scope};
+use voxline::units::UserId;
 
 use super::harness::{NUMBER, Service, json as body};
 
@@ -23,24 +24,33 @@ fn of_a_stranger(outcome: &str, reason: Option<&str>, net: f64, is_final: bool) 
     })
 }
 
+/// Has a version of what is said of the stranger's call recorded.
+async fn put(service: &Service, version: u64, verdict: Value) {
+    let begun = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
+    let record = CallRecord {
+        call_id: "stranger".parse().unwrap(),
+        number: NUMBER.parse().unwrap(),
+        started_at: begun,
+        updated_at: begun + Duration::seconds(version as i64),
+        version,
+        is_final: verdict["final"] == true,
+        verdict,
+        evidence: None,
+    };
+    assert!(service.board.store().put_verdict(&record).await.unwrap());
+}
+
+/// What is shown of calls to whoever has `key`.
+async fn shown(service: &Service, key: &str, path: &str) -> Value {
+    let asked = service.get(&format!("/v1/calls{path}")).bearer_auth(key);
+    body(asked.send().await.unwrap(), 200).await
+}
+
 #[tokio::test]
 async fn no_version_and_no_search_tells_how_soon_nobody_was_known() {
     let service = Service::start().await;
     service.number().await;
-    let begun = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
-    let put = async |version: u64, verdict: Value| {
-        let record = CallRecord {
-            call_id: "stranger".parse().unwrap(),
-            number: NUMBER.parse().unwrap(),
-            started_at: begun,
-            updated_at: begun + Duration::seconds(version as i64),
-            version,
-            is_final: verdict["final"] == true,
-            verdict,
-            evidence: None,
-        };
-        assert!(service.board.store().put_verdict(&record).await.unwrap());
-    };
+    let put = async |version: u64, verdict: Value| put(&service, version, verdict).await;
     let waits = Some("too_little_speech");
     put(1, of_a_stranger("inconclusive", waits, 1.2, false)).await;
     put(5, of_a_stranger("unknown", None, 2.5, false)).await;
@@ -48,10 +58,7 @@ async fn no_version_and_no_search_tells_how_soon_nobody_was_known() {
     put(8, of_a_stranger("unknown", None, 5.0, false)).await;
     let plain = service.key(&[Scope::Identify]).await;
     let scores = service.key(&[Scope::Identify, Scope::Scores]).await;
-    let get = async |key: &str, path: &str| {
-        let sent = service.get(&format!("/v1/calls{path}")).bearer_auth(key).send();
-        body(sent.await.unwrap(), 200).await
-    };
+    let get = async |key: &str, path: &str| shown(&service, key, path).await;
     let versions = async |key: &str| -> Vec<u64> {
         let all = get(key, "/stranger/verdicts").await;
         let all = all.as_array().unwrap().iter();
@@ -83,4 +90,63 @@ async fn no_version_and_no_search_tells_how_soon_nobody_was_known() {
     assert_eq!(versions(&plain).await, [1, 9]);
     assert_eq!(get(&plain, "/stranger").await["verdict"]["outcome"], "unknown");
     assert_eq!(found(&plain, "third_party").await, 1);
+}
+
+#[tokio::test]
+async fn no_version_and_no_search_tells_when_a_voice_outweighs_a_claim() {
+    let service = Service::start().await;
+    service.number().await;
+    let alice = service.user("Alice").await;
+    let said = |speaker: Value, by_claims: Option<UserId>, net: f64, is_final: bool| {
+        let mut said = of_a_stranger("inconclusive", Some("too_little_speech"), net, is_final);
+        said["speaker"] = speaker;
+        if let Some(user) = by_claims {
+            said["speaker_by_claims"] = claimed(user);
+        }
+        said
+    };
+    let plain = service.key(&[Scope::Identify]).await;
+    let scores = service.key(&[Scope::Identify, Scope::Scores]).await;
+    let get = async |key: &str, path: &str| shown(&service, key, path).await;
+    let found = async |key: &str, search: &str| get(key, search).await.as_array().unwrap().len();
+
+    put(&service, 1, said(claimed(alice), None, 1.2, false)).await;
+    assert_eq!(found(&plain, "?speaker=claimed").await, 0);
+    assert_eq!(found(&scores, "?speaker=claimed").await, 1);
+    let open = json!({ "status": "inconclusive", "user_id": null, "reason": "too_little_speech" });
+    put(&service, 4, said(open, Some(alice), 3.0, false)).await;
+    let third_party = json!({ "status": "third_party", "user_id": null, "reason": null });
+    put(&service, 5, said(third_party.clone(), Some(alice), 4.0, false)).await;
+    let versions = get(&plain, "/stranger/verdicts").await;
+    assert_eq!(versions.as_array().unwrap().len(), 1, "{versions}");
+    for call in [get(&plain, "/stranger").await, get(&plain, "").await[0].clone()] {
+        let speaker = &call["verdict"]["speaker"];
+        assert_eq!(
+            (&call["version"], &speaker["status"]),
+            (&json!(1), &json!("claimed"))
+        );
+        assert_eq!(speaker["user_id"], json!(alice));
+    }
+    let told = get(&scores, "/stranger").await;
+    assert_eq!(told["verdict"]["speaker"]["status"], "third_party");
+    for key in [&plain, &scores] {
+        let all = get(key, "/stranger/verdicts").await.to_string();
+        assert!(!all.contains("speaker_by_claims"), "{all}");
+        assert_eq!(found(key, &format!("?user={alice}")).await, 1);
+    }
+    for status in ["claimed", "third_party", "inconclusive"] {
+        assert_eq!(found(&plain, &format!("?speaker={status}")).await, 0, "{status}");
+    }
+    // At the end it is told as it is.
+    put(&service, 6, said(third_party, None, 4.0, true)).await;
+    assert_eq!(
+        get(&plain, "/stranger").await["verdict"]["speaker"]["status"],
+        "third_party"
+    );
+    assert_eq!(found(&plain, &format!("?user={alice}")).await, 0);
+}
+
+/// The speaker of a call with a user's phone.
+fn claimed(user: UserId) -> Value {
+    json!({ "status": "claimed", "user_id": user, "user_name": "Alice", "posterior": 0.8, "reason": null })
 }

@@ -270,6 +270,29 @@ async fn neither_a_backup_nor_a_restore_writes_over_anything() {
 }
 
 #[tokio::test]
+async fn a_backup_to_a_folder_with_a_slash_behind_it_is_whole() {
+    let deployment = TestDeployment::new().await;
+    deployment.number(1).await;
+    let backups = deployment.folder.path().join("backups");
+    for given in ["one/", "two/.", "three//"] {
+        let to = PathBuf::from(format!("{}/{given}", backups.display()));
+        let backup = back_up(&deployment.settings, &to, true).await.unwrap();
+        assert_eq!(check_backup(&to).await.unwrap(), backup.manifest, "{given}");
+    }
+    let there = std::fs::read_dir(&backups).unwrap();
+    let there: BTreeSet<_> = there.map(|entry| entry.unwrap().file_name()).collect();
+    let wanted: BTreeSet<std::ffi::OsString> = ["one", "two", "three"].map(Into::into).into();
+    assert_eq!(there, wanted);
+    for given in [".", "/", "..", "backups/.."] {
+        let refused = back_up(&deployment.settings, Path::new(given), true).await;
+        assert!(
+            matches!(refused, Err(BackupFault::Nameless { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_a_killed_backup_or_restore_left_does_not_stand_in_the_way() {
     let deployment = TestDeployment::new().await;
     deployment.number(1).await;

@@ -100,6 +100,58 @@ async fn every_version_stays_to_be_read_in_order_up_to_a_bound() {
 }
 
 #[tokio::test]
+async fn of_many_verdicts_one_that_does_not_open_is_passed_over() {
+    let deployment = TestDeployment::new().await;
+    let store = &deployment.store;
+    let ana = deployment.user("Ana", &deployment.number(1).await).await.id;
+    let said = json!({ "speaker": { "status": "identified", "user_id": ana } });
+    let record = |id: &str, version, is_final| CallRecord {
+        is_final,
+        verdict: said.clone(),
+        ..call(id, version, 10)
+    };
+    for id in ["damaged", "whole"] {
+        for version in 1..=2 {
+            let record = record(id, version, version == 2);
+            assert!(store.put_verdict(&record).await.unwrap());
+        }
+    }
+    let wrecked = if store.is_shared() {
+        "convert_to('damaged', 'UTF8')"
+    } else {
+        "CAST('damaged' AS BLOB)"
+    };
+    let wreck = async |table: &str, which: &str| {
+        let statement = format!("UPDATE {table} SET verdict = {wrecked} WHERE {which}");
+        deployment.raw(&statement).await;
+    };
+    wreck("calls", "call_id = 'damaged'").await;
+    wreck("verdicts", "call_id = 'damaged' AND version = 2").await;
+
+    let id: CallId = "damaged".parse().unwrap();
+    assert!(store.call(&id).await.is_err());
+    let kept = store.verdicts(&id).await.unwrap();
+    assert_eq!((kept.len(), kept[0].version), (1, 1));
+    assert_eq!(store.last_words(&number(1), 9).await.unwrap(), [said.clone()]);
+    let all = store
+        .calls(&Access::operator(), &CallSearch::default(), 9, None)
+        .await
+        .unwrap();
+    let all: Vec<_> = all
+        .iter()
+        .map(|call| (call.call_id.as_str(), &call.verdict))
+        .collect();
+    assert_eq!(all, [("whole", &said), ("damaged", &json!({}))]);
+    // Where none opens it is not as if there were none.
+    wreck("calls", "call_id = 'whole'").await;
+    assert!(store.last_words(&number(1), 9).await.is_err());
+    wreck("verdicts", "call_id = 'damaged'").await;
+    let exported = store.export_user(ana, false).await.unwrap();
+    let said: Vec<usize> = exported.calls.iter().map(|call| call.said.len()).collect();
+    assert_eq!(said, [0, 1]);
+}
+
+#[tokio::test]
 async fn pages_show_every_call_once_newest_first() {
     let deployment = TestDeployment::new().await;
     deployment.number(1).await;

@@ -18,6 +18,7 @@ fn verdict(named: Option<&User>, weighed: &[UserId]) -> serde_json::Value {
         "net_speech_seconds": 4.5,
         "line_owner": said(named),
         "speaker": said(named),
+        "speaker_by_claims": said(named),
         "evidence": [{
             "tier": "T1", "kind": "diversion", "user_id": named.map(|user| user.id), "llr": 4.5,
             "value_hash": "00ff",
@@ -71,7 +72,7 @@ async fn a_removed_user_is_in_no_verdict_and_nothing_else_changes() {
     }
     for (part, field) in ["user_id", "user_name", "posterior"]
         .iter()
-        .flat_map(|field| [("line_owner", field), ("speaker", field)])
+        .flat_map(|field| ["line_owner", "speaker", "speaker_by_claims"].map(|part| (part, field)))
     {
         named[part][field] = null.clone();
     }

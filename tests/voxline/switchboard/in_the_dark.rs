@@ -1,9 +1,14 @@
 //! Calls that begin while their records cannot be read.
 
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use time::OffsetDateTime;
 use voxline::evidence::CallFacts;
+use voxline::store::CallRecord;
+use voxline::units::{CallId, UserId};
+use voxline::verdict::chain::SpeakerStatus;
 
-use super::call_sessions::{case, forwarded_by, three};
+use super::call_sessions::{called_by, case, forwarded_by, three};
 use super::{TestDeployment, number, open};
 
 /// Takes the table of calls away, or brings it back.
@@ -77,4 +82,58 @@ async fn a_record_that_is_damaged_is_not_asked_for_again_and_again() {
     assert!(board.call_record(before.id()).await.unwrap().is_some());
     board.follow_other_nodes().await;
     assert_eq!(again.verdict().version, dark.version);
+}
+
+/// Has it recorded that a call came from a user's phone and was a stranger's.
+async fn a_stranger_called_from_the_phone_of(deployment: &TestDeployment, user: UserId) {
+    let record = CallRecord {
+        call_id: CallId::fresh(),
+        number: number(1),
+        started_at: OffsetDateTime::UNIX_EPOCH,
+        updated_at: OffsetDateTime::UNIX_EPOCH,
+        version: 1,
+        is_final: true,
+        verdict: json!({
+            "outcome": "unknown", "user_id": null, "speaker": { "status": "third_party" },
+            "evidence": [{ "tier": "T2", "kind": "caller_number", "user_id": user, "value_hash": "00ff" }],
+        }),
+        evidence: None,
+    };
+    assert!(deployment.board.store().put_verdict(&record).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_verdict_that_does_not_open_makes_no_number_trusted() {
+    let (deployment, [alice, ..]) = three().await;
+    for _ in 0..11 {
+        a_stranger_called_from_the_phone_of(&deployment, alice).await;
+    }
+    let one = "UPDATE calls SET verdict = x'00' WHERE call_id = (SELECT MIN(call_id) FROM calls)";
+    raw(&deployment, one.to_owned()).await;
+    let call = case(&deployment.board, &number(1)).await;
+    let said = call.learn(&called_by(1)).await;
+    assert_eq!(said.identity.speaker.status, SpeakerStatus::Inconclusive);
+    assert_eq!(said.identity.line_owner.user_id, Some(alice));
+    let note = said.identity.evidence[0].note.as_deref();
+    assert!(note.unwrap().contains("heard with other voices"), "{note:?}");
+}
+
+#[tokio::test]
+async fn while_earlier_calls_cannot_be_read_a_number_greets_nobody() {
+    let (deployment, [alice, ..]) = three().await;
+    a_stranger_called_from_the_phone_of(&deployment, alice).await;
+    raw(&deployment, "UPDATE calls SET verdict = x'00'".to_owned()).await;
+    let call = case(&deployment.board, &number(1)).await;
+    let said = call.learn(&called_by(1)).await;
+    assert_eq!(said.identity.speaker.status, SpeakerStatus::Inconclusive);
+    let note = said.identity.evidence[0].note.as_deref();
+    assert!(note.unwrap().contains("could not be read"), "{note:?}");
+    // The next version asks again: without that call nothing is to be doubted.
+    raw(&deployment, "DELETE FROM calls WHERE final".to_owned()).await;
+    let said = call.learn(&forwarded_by(2)).await;
+    let speaker = &said.identity.speaker;
+    assert_eq!(
+        (speaker.status, speaker.user_id),
+        (SpeakerStatus::Claimed, Some(alice))
+    );
 }

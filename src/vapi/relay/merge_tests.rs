@@ -123,7 +123,7 @@ fn whoever_may_be_without_our_tools_gets_them_and_nobody_gets_one_twice() {
 }
 
 #[test]
-fn members_of_a_squad_get_our_tools_each_by_itself_and_nobody_gets_one_twice() {
+fn members_of_a_squad_get_our_tools_each_and_nobody_gets_one_twice() {
     let described =
         json!({"assistant": {"name": "x", "model": {"tools": [tool("verify_pin"), tool("book")]}}});
     let known = json!({"assistantId": "a-1", "assistantDestinations": []});

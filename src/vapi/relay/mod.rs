@@ -259,7 +259,7 @@ fn delivery_id(message: &Message, body: &[u8]) -> String {
     };
     let mut hash = Sha256::new();
     hash.update(fingerprint.as_bytes());
-    if matches!(message.news, News::Other) {
+    if matches!(message.news, News::Other | News::Transfer { .. }) {
         // Nothing in its fingerprint tells two of one moment apart.
         hash.update(body);
     }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `{"do":"events","url":…,"secret":…}` | says where webhooks go, and by which HMAC key they are signed |
 //! | `{"do":"post","message":{…},"sign":true}` | sends a webhook: `{"status","answer","ms"}`. On a call whose server the answer to its ring named it is not signed, and brings that server's headers |
-//! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0,"refused":8,"turned":false}` | what a call's listen stream plays; speech-updates are sent as it does. Once it is cut, it is refused so many times |
+//! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0,"refused":8,"turned":false}` | what a call's listen stream plays; speech-updates are sent as it does, but of `other`; `{"post":{…}}` in the script sends a message of the call. Once it is cut, it is refused so many times |
 //! | `{"do":"told","call":…,"contains":…,"within":30}` | waits for a control message: all there were |
 //! | `{"do":"played","call":…,"within":30}` | waits until a call was played to its end |
 //! | `{"do":"record","call":…,"audio":"f.wav"}` | keeps a recording of the person on the line: `{"url"}`; there is none otherwise |

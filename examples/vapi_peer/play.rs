@@ -9,10 +9,19 @@ use serde_json::{Value, json};
 
 use super::{Shared, now_ms, send};
 
+/// What comes next on a call.
+#[derive(Clone)]
+pub(super) struct Part {
+    who: String,
+    audio: Vec<i16>,
+    /// A message that is sent before anything else goes on.
+    post: Option<Value>,
+}
+
 /// One call's listen stream.
 #[derive(Clone)]
 pub(super) struct Play {
-    pub(super) script: Vec<(String, Vec<i16>)>,
+    pub(super) script: Vec<Part>,
     pub(super) channels: u16,
     pub(super) rate: u32,
     pub(super) announce: bool,
@@ -37,7 +46,11 @@ pub(super) fn play_of(asked: &Value) -> Play {
             Some(path) => recording(path.into(), rate),
             None => vec![0; (part["silence"].as_f64().unwrap_or(0.0) * f64::from(rate)) as usize],
         };
-        (part["who"].as_str().unwrap_or_default().to_owned(), audio)
+        Part {
+            who: part["who"].as_str().unwrap_or_default().to_owned(),
+            audio,
+            post: part.get("post").cloned(),
+        }
     });
     Play {
         script: script.collect(),
@@ -68,11 +81,8 @@ pub(super) async fn stream(mut socket: WebSocket, world: Shared, call: String) {
     let http = client();
     if play.announce {
         let start = json!({"type": "start", "encoding": "linear16", "container": "raw", "sampleRate": play.rate, "channels": play.channels});
-        if socket
-            .send(Message::Text(start.to_string().into()))
-            .await
-            .is_err()
-        {
+        let start = Message::Text(start.to_string().into());
+        if socket.send(start).await.is_err() {
             return;
         }
     }
@@ -80,8 +90,11 @@ pub(super) async fn stream(mut socket: WebSocket, world: Shared, call: String) {
     let pace = Duration::from_secs_f64(0.02 / play.speed);
     let began = Instant::now();
     let (mut sent, mut position, mut turn) = (0_u32, 0, 0);
-    for (who, audio) in &play.script {
-        if position + audio.len() <= play.at {
+    for Part { who, audio, post } in &play.script {
+        if let Some(message) = post.as_ref().filter(|_| position >= play.at) {
+            post_of(&http, &world, &call, message).await;
+        }
+        if position + audio.len() <= play.at || audio.is_empty() {
             position += audio.len();
             turn += 1;
             continue;
@@ -121,6 +134,14 @@ pub(super) async fn stream(mut socket: WebSocket, world: Shared, call: String) {
     }
 }
 
+/// Sends a message of a call, made now.
+async fn post_of(http: &reqwest::Client, world: &Shared, call: &str, message: &Value) {
+    let mut message = message.clone();
+    message["timestamp"] = json!(now_ms() as u64);
+    message["call"] = json!({ "id": call });
+    let _ = send(http, world, &message, true).await;
+}
+
 /// Notes that so much was played; `false` where the stream is to be cut.
 fn goes_on(world: &Shared, call: &str, from: usize, played: usize) -> bool {
     let mut known = world.lock().unwrap();
@@ -138,6 +159,9 @@ fn goes_on(world: &Shared, call: &str, from: usize, played: usize) -> bool {
 }
 
 fn speech(http: &reqwest::Client, world: &Shared, call: &str, role: &str, status: &str, turn: usize) {
+    if role == "other" {
+        return;
+    }
     let message = json!({
         "type": "speech-update", "status": status, "role": role, "turn": turn,
         "timestamp": now_ms() as u64, "call": {"id": call},

@@ -8,7 +8,7 @@ use tracing::Span;
 use crate::bytes::RawStream;
 use crate::decision::{Reason, SequentialDecision};
 use crate::engine::Permit;
-use crate::units::CallId;
+use crate::units::{CallId, Seconds};
 use crate::verdict::{Checkpoint, Identification, OutcomeName, StreamSession};
 use crate::voiceprint::ModelId;
 
@@ -128,8 +128,13 @@ impl LiveCall {
         self.stream
     }
 
-    /// Gives its place to others until it goes on, as while its caller is on hold. What was heard so far stays: before and after
-    /// it is one call.
+    /// How much speech its present stream has brought.
+    pub fn net_speech(&self) -> Seconds {
+        let session = self.session.as_ref();
+        session.map_or(Seconds::ZERO, |session| session.net_speech())
+    }
+
+    /// Gives its place to others until it goes on, as while its caller is on hold. What was heard so far stays.
     pub fn pause(&mut self) {
         if self.place.take().is_some() {
             self.arrivals.pause();
@@ -196,16 +201,12 @@ impl LiveCall {
             return Ok(Vec::new());
         }
         let longest = self.services.longest_call;
-        if self
-            .session
-            .as_ref()
-            .is_some_and(|session| session.heard() > longest)
-        {
+        let heard_before = self.session.as_ref().map(|session| session.heard());
+        if heard_before.is_some_and(|heard| heard > longest) {
             return Err(BoardError::CallTooLong {
                 minutes: longest.get() / 60.0,
             });
         }
-        let heard_before = self.session.is_some();
         // A session hears the latest of its speech again by another model, so a call can change models between checkpoints.
         let active_model = self.services.active_model();
         let checkpoints = self.listen(&active_model, false).await;
@@ -216,7 +217,7 @@ impl LiveCall {
                 updates.push(update);
             }
         }
-        if heard_before && self.session.is_none() {
+        if heard_before.is_some() && self.session.is_none() {
             // Said at once: an earlier word must not stand as if somebody were still listening.
             updates.push(self.unavailable(false).await);
         }

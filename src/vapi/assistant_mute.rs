@@ -11,6 +11,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::message_time::MessageTime;
+use super::mix::Mix;
 use super::shape::Shape;
 
 /// How long audio waits for word of who was speaking.
@@ -31,6 +32,8 @@ pub(super) const STEP: Duration = Duration::from_millis(20);
 pub struct AssistantSpeech {
     spans: VecDeque<Span>,
     told: bool,
+    /// Whose a mix is besides.
+    pub(super) mix: Mix,
 }
 
 /// From a beginning to an end, if it came, with when the messages of both were made. What is guessed had a beginning or an
@@ -59,6 +62,7 @@ impl AssistantSpeech {
     /// The assistant began to speak, says a message that arrived `at` and was made at `time`.
     pub fn started(&mut self, at: Duration, time: MessageTime) {
         self.told = true;
+        self.mix.began(time);
         if let Some(span) = self.spans.back_mut() {
             if span.end.is_some() {
                 if span.began_late(time) {
@@ -85,6 +89,7 @@ impl AssistantSpeech {
     /// The assistant stopped, says a message that arrived `at` and was made at `time`.
     pub fn stopped(&mut self, at: Duration, time: MessageTime) {
         self.told = true;
+        self.mix.told();
         match self.spans.back_mut() {
             // The end of an earlier speech.
             Some(span) if time.is_before(span.began) || time.is_before(span.ended) => {}
@@ -113,6 +118,7 @@ impl AssistantSpeech {
     /// Somebody else spoke: from now on it is known that messages come.
     pub fn told(&mut self) {
         self.told = true;
+        self.mix.told();
     }
 
     /// Whether it was ever told who speaks. Until then nothing of a mix is heard.

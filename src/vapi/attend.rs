@@ -33,6 +33,7 @@ impl Vapi {
             let made_ms = message.timestamp;
             speech(&vapi_call, role, started, MessageTime { made_ms, turn });
         }
+        note_transfer(&vapi_call, &message);
         match &message.news {
             News::Status(status) if status == "ended" => return self.end(&vapi_call, None).await,
             News::EndOfCall(ending) => return self.end(&vapi_call, Some(ending)).await,
@@ -130,6 +131,25 @@ fn speech(vapi_call: &VapiCall, role: Role, started: bool, time: MessageTime) {
     match (role, started) {
         (Role::Assistant, true) => state.assistant.started(at, time),
         (Role::Assistant, false) => state.assistant.stopped(at, time),
-        _ => state.assistant.told(),
+        _ => {
+            state.assistant.told();
+            state.assistant.mix.caller(started, at, time);
+        }
+    }
+}
+
+/// Notes who has the call, where a message says so.
+fn note_transfer(vapi_call: &VapiCall, message: &Message) {
+    let time = MessageTime {
+        made_ms: message.timestamp,
+        turn: None,
+    };
+    let mut state = vapi_call.state();
+    let mix = &mut state.assistant.mix;
+    match &message.news {
+        News::Transfer { to_person } => mix.handed_on(time, *to_person),
+        News::Status(status) if status == "forwarding" => mix.handed_on(time, true),
+        News::Status(status) if status == "in-progress" => mix.answered(time),
+        _ => {}
     }
 }

@@ -25,8 +25,10 @@ pub(super) enum Sent {
     No,
     /// There is no such call: not yet, or not any more.
     Missing,
-    /// The call is over, or its address is not to be asked: no other will arrive.
-    Never,
+    /// The call is over, or we are not let in.
+    Refused,
+    /// Its address is of a host that may not be asked.
+    Foreign,
 }
 
 /// A system message that does not make the model speak.
@@ -41,8 +43,7 @@ pub(super) fn silent_message(text: &str) -> Value {
 /// Sends a message to a call's control address.
 pub(super) async fn send(vapi: &Vapi, url: &str, message: &Value) -> Sent {
     let Ok(url) = vapi.allowed.http(url) else {
-        tracing::warn!("a control address is not of a host that may be asked: vapi.hosts says which are");
-        return Sent::Never;
+        return Sent::Foreign;
     };
     let mut pause = PAUSE;
     for attempt in 1..=TRIES {
@@ -56,10 +57,10 @@ pub(super) async fn send(vapi: &Vapi, url: &str, message: &Value) -> Sent {
         {
             Ok(200..=299) => return Sent::Yes,
             Ok(404) => return Sent::Missing,
-            // The call is gone, or we are not let in: asking again changes nothing.
+            // The call is gone, or we are not let in: asking again at once changes nothing.
             Ok(status @ (401 | 403 | 410)) => {
                 tracing::debug!(status, "a control message was refused with {status}");
-                return Sent::Never;
+                return Sent::Refused;
             }
             // As while one assistant hands on to another: not so in a moment.
             Ok(status @ 400..=499) if status != 408 && status != 429 => {

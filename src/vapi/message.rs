@@ -81,6 +81,11 @@ pub enum News {
     EndOfCall(Ending),
     /// Vapi asks for a destination, which is not ours to choose.
     DestinationRequest,
+    /// The call is handed on.
+    Transfer {
+        /// To a person, at a number or a SIP address; else to another assistant.
+        to_person: bool,
+    },
     /// Nothing that concerns us.
     Other,
 }
@@ -170,7 +175,7 @@ impl Message {
             News::AssistantRequest => return None,
             News::Conversation { said, earlier } => format!("{earlier} {}", said.len()),
             News::Transcript(said) => said.text.clone(),
-            News::DestinationRequest | News::Other => String::new(),
+            News::DestinationRequest | News::Transfer { .. } | News::Other => String::new(),
         };
         let timestamp = self.timestamp?;
         Some(format!("{call}\n{}\n{timestamp}\n{detail}", self.kind))
@@ -210,6 +215,12 @@ fn news(kind: &str, message: &Value) -> News {
         }),
         "end-of-call-report" => News::EndOfCall(ending(message)),
         "transfer-destination-request" | "handoff-destination-request" => News::DestinationRequest,
+        "transfer-update" => {
+            let destination = texts(message, &["/destination/type"]).next();
+            News::Transfer {
+                to_person: matches!(destination, Some("number" | "sip")),
+            }
+        }
         _ => News::Other,
     }
 }
@@ -309,6 +320,19 @@ mod tests {
         assert!(matches!(speech("paused", "user"), News::Other));
         let progress = json!({"type": "assistant.speechStarted", "turn": 3, "wordsSpoken": 4});
         assert!(matches!(read(progress).news, News::Other));
+    }
+
+    #[test]
+    fn a_call_is_handed_to_a_person_where_a_number_or_sip_address_gets_it() {
+        let to_person = |update: Value| match read(update).news {
+            News::Transfer { to_person } => to_person,
+            news => panic!("{news:?}"),
+        };
+        for (kind, person) in [("number", true), ("sip", true), ("assistant", false)] {
+            let update = json!({"type": "transfer-update", "destination": {"type": kind}});
+            assert_eq!(to_person(update), person, "{kind}");
+        }
+        assert!(!to_person(json!({"type": "transfer-update", "toAssistant": {}})));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod redaction;
 mod capture;
 mod shape;
 mod message_time;
+mod mix;
 mod assistant_mute;
 mod listen;
 mod sides;

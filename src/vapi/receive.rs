@@ -14,7 +14,7 @@ use crate::outward::{Allowed, client};
 use crate::store::Provenance;
 use crate::switchboard::Switchboard;
 
-use super::account::{Journal, JournalFault};
+use super::account::Journal;
 use super::api::Api;
 use super::capture::Capture;
 use super::dedup::Dedup;
@@ -39,15 +39,18 @@ impl Vapi {
     /// Makes ready to take messages.
     ///
     /// # Errors
-    /// [`VapiError`] when the store, the API's address or the folder of captures cannot be used.
+    /// [`VapiError`] when the store, the API's address, the folder of captures or what `voxline vapi apply` noted cannot
+    /// be used.
     pub async fn open(board: Arc<Switchboard>, settings: VapiSettings) -> Result<Arc<Self>, VapiError> {
+        // First of all: whoever does not know the backends would drop what waits for them.
+        let saved = Saved::read(&settings)?;
         let markers = Markers::new(&board.store().marker_key().await?);
         let tokens = Tokens::default();
         let now = OffsetDateTime::now_utc();
         for (sha256, expires_at) in board.store().good_tokens().await? {
             tokens.remember(sha256, expires_at, now);
         }
-        let relay = Relay::open(board.store(), &settings, &saved(&settings)).await?;
+        let relay = Relay::open(board.store(), &settings, &saved).await?;
         let capture = settings
             .capture_dir
             .as_deref()
@@ -146,20 +149,13 @@ impl Vapi {
     }
 }
 
-/// The servers that were there before. Without them calls are answered all the same.
-fn saved(settings: &VapiSettings) -> Saved {
-    Saved::read(settings).unwrap_or_else(|fault| {
-        tracing::error!(%fault, "nothing is relayed to servers that were there before: {fault}");
-        Saved::default()
-    })
-}
-
 /// That the servers that were there before can be read.
 ///
 /// # Errors
-/// [`JournalFault`] for which a service relays nothing to them.
-pub fn check_saved(settings: &VapiSettings) -> Result<(), JournalFault> {
-    Saved::read(settings).map(drop)
+/// [`VapiError::Saved`], with which no service starts.
+pub fn check_saved(settings: &VapiSettings) -> Result<(), VapiError> {
+    Saved::read(settings)?;
+    Ok(())
 }
 
 /// That captures can be written into `folder`; makes none.

@@ -1,10 +1,11 @@
 //! The answer to a ringing call: which assistant takes it, and what it is told, in time whatever happens.
 //!
 //! Vapi waits 7.5 s end to end and drops the call after that, so a budget of our own stands around everything.
-//! What is found out within it is told; if nothing is, the fallback assistant takes the call and knows nothing.
+//! What is found out within it is told; if nothing is, the fallback assistant takes the call, or without one the
+//! number's own, and knows nothing.
 //! The work goes on in a task of its own: a store that hangs holds that task, not the answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
@@ -56,10 +57,11 @@ impl Vapi {
         // What needs no store is known in any case.
         let view = &message.call;
         let said = self.dialed_as_said(view).or_else(|| self.invited(view));
-        let vapi = Arc::clone(self);
-        let work = self
-            .tasks
-            .spawn(Provenance::carried(async move { vapi.find_out(&message).await }));
+        let number = Arc::new(OnceLock::new());
+        let (vapi, found_number) = (Arc::clone(self), Arc::clone(&number));
+        let work = self.tasks.spawn(Provenance::carried(async move {
+            vapi.find_out(&message, &found_number).await
+        }));
         let found = match timeout(self.settings.answer_budget, work).await {
             Ok(Ok(found)) => found,
             Ok(Err(fault)) => {
@@ -83,11 +85,9 @@ impl Vapi {
                 )
             }
             None => {
-                let own = said
-                    .as_ref()
-                    .and_then(|number| self.settings.assistants.get(number));
-                let fallback = self.settings.fallback.as_ref().or(own);
-                (fallback.map(String::as_str), unknown(&marker))
+                let number = number.get().or(said.as_ref());
+                let own = || self.settings.assistant_for(number);
+                (self.settings.fallback.as_deref().or_else(own), unknown(&marker))
             }
         };
         let assistant = assistant.or(self.settings.fallback.as_deref());
@@ -135,8 +135,9 @@ impl Vapi {
         merge(theirs, &ours)
     }
 
-    /// Everything that can be known before the answer. `None` when the call's roster could not be asked.
-    async fn find_out(self: &Arc<Self>, message: &Message) -> Option<Known> {
+    /// Everything that can be known before the answer. `None` when the call's roster could not be asked. The dialed number
+    /// is in `found` as soon as it is known: it says whose assistant takes the call.
+    async fn find_out(self: &Arc<Self>, message: &Message, found: &OnceLock<DialedNumber>) -> Option<Known> {
         let id = message.call.id.clone()?;
         let vapi_call = self.vapi_call(&id);
         let view = self.with_the_api(&message.call).await;
@@ -149,6 +150,7 @@ impl Vapi {
                 told: None,
             });
         };
+        let _ = found.set(number.clone());
         let call_session = match self.call_session(&vapi_call, &number).await {
             Ok(call_session) => call_session,
             Err(NoCallSession::NotOurs) => {

@@ -14,6 +14,7 @@ use crate::carriers::signature::same;
 use crate::store::StoreError;
 use crate::switchboard::Switchboard;
 
+use super::account::JournalFault;
 use super::api::{Api, ApiFault};
 use super::authentic::{Arrived, NotVapi, after_scheme, authenticate};
 use super::capture::Capture;
@@ -46,6 +47,13 @@ pub enum VapiError {
     /// The folder of captures cannot be made.
     #[error("vapi.capture_dir cannot be used: {0}")]
     Capture(std::io::Error),
+    /// Nobody knows to whom messages are relayed.
+    #[error(
+        "the backends that `voxline vapi apply` noted are not known, and their messages would be lost: {0}. Give the file to \
+         the user whom the service runs as, or put it right; or set vapi.upstream.saved = false, and what waits for those \
+         backends is dropped"
+    )]
+    Saved(#[from] JournalFault),
 }
 
 /// As many messages are being worked on as may be.

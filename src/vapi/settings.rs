@@ -151,7 +151,7 @@ pub struct VapiSettings {
     pub assistant: Option<String>,
     /// Others by dialed number.
     pub assistants: BTreeMap<DialedNumber, String>,
-    /// The one when nothing could be found out in time.
+    /// The one when nothing could be found out in time, where that is another than usual.
     pub fallback: Option<String>,
     /// What is said when there is no assistant.
     pub refusal: String,
@@ -236,10 +236,10 @@ impl VapiSection {
             auth,
             largest_event: self.largest_event_mb * 1024 * 1024,
             assistants: account::by_number(read, "vapi.assistants", self.assistants.as_deref(), "a-1"),
-            fallback: self.fallback_assistant_id.clone().or(self.assistant_id.clone()),
             listen_defaults: self.listen_defaults(),
             forwarded: self.forwarded(),
             assistant: self.assistant_id,
+            fallback: self.fallback_assistant_id,
             refusal: self.refusal,
             answer_budget: Duration::from_secs_f64(self.answer_budget_seconds),
             tool_patience: Duration::from_secs_f64(self.tool_seconds),

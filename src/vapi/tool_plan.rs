@@ -35,7 +35,7 @@ pub fn tools(vapi: &VapiSettings, server: &Value) -> Vec<Value> {
             "verify_pin",
             "Checks the PIN that the caller has just said or typed. Ask for it only when identify_caller does not \
              know who is speaking. Never repeat the PIN aloud.",
-            json!({"pin": {"type": "string", "description": "The digits, as the caller gave them"}}),
+            json!({"pin": {"type": "string", "description": "All the digits as text, as the caller gave them, leading zeros too"}}),
             &["pin"],
         ),
     ];

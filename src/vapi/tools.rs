@@ -219,7 +219,8 @@ impl Vapi {
     ) -> String {
         let given = match arguments.get("pin") {
             Some(Value::String(text)) => text.chars().take(LONGEST_PIN).collect(),
-            Some(Value::Number(number)) => number.to_string(),
+            // A number begins with no nought and may bring a fraction: these are not the digits that the caller gave.
+            Some(Value::Number(_)) => return PIN_IS_TEXT.to_owned(),
             _ => String::new(),
         };
         match spoken::digits(&given) {
@@ -352,6 +353,9 @@ fn result(marker: &str, identity: Option<&Identity>, said: &str) -> String {
     .to_string()
 }
 
+/// What a PIN that came as a number is answered.
+const PIN_IS_TEXT: &str = "not tried: a number loses its leading zeros; call verify_pin again with the PIN as text, every \
+                           digit that the caller gave";
 /// What a tool call is told that names no call.
 const NO_CALL: &str = "unknown: the message names no call";
 

@@ -115,7 +115,9 @@ impl VapiStream {
                 Some(Event::Text(text)) => self.text(&text),
                 Some(Event::Audio(bytes, at)) => {
                     self.capture("binary", None, bytes.len(), at);
-                    self.note_audio();
+                    if !self.is_nobodys() {
+                        self.note_audio();
+                    }
                     let pieces = self.reader.binary(&bytes, at);
                     self.take(pieces).await;
                     self.pass_on(false).await;
@@ -229,6 +231,13 @@ impl VapiStream {
         self.heard_at.is_some_and(|at| now.saturating_sub(at) >= SILENT)
     }
 
+    /// Whether the stream is a mix in which nobody may be taken for the caller. Then it is as if no audio came.
+    fn is_nobodys(&self) -> bool {
+        let shape = self.assistant_mute.as_ref().map(|(_, shape)| shape);
+        let is_mix = shape.is_some_and(|shape| shape.channels == 1);
+        is_mix && self.vapi_call.state().assistant.mix.is_nobodys()
+    }
+
     /// Notes that audio came. After a silence a place for it is looked for at once.
     fn note_audio(&mut self) {
         let now = self.vapi_call.clock();
@@ -318,6 +327,7 @@ impl VapiStream {
         self.find_sides();
         self.warn_of_a_mix();
         self.look_for_a_place(all).await;
+        let is_nobodys = self.is_nobodys();
         let Some((assistant_mute, shape)) = &mut self.assistant_mute else {
             return;
         };
@@ -328,16 +338,26 @@ impl VapiStream {
             } else {
                 assistant_mute.ready(self.vapi_call.clock(), &state.assistant)
             };
-            if self.vapi.settings.enrol_by_phone {
+            if self.vapi.settings.enrol_by_phone && !is_nobodys {
                 state.hold(*shape, &ready);
             }
             ready
         };
-        let Some(call) = &mut self.call else {
+        let Some(call) = self.call.as_mut().filter(|_| !is_nobodys) else {
             return;
         };
         match call.push(&ready).await {
-            Ok(_) => self.vapi_call.state().heard_anything |= !ready.is_empty(),
+            Ok(_) => {
+                let (speech, now) = (call.net_speech(), self.vapi_call.clock());
+                let mut state = self.vapi_call.state();
+                state.heard_anything |= !ready.is_empty();
+                if shape.channels == 1 && state.assistant.mix.heard(speech, now) {
+                    let id = &self.vapi_call.id;
+                    tracing::info!(call.id = %id, "nobody is heard in the mix of {id} until it is told again who speaks");
+                    // Nor was what came since that was last told.
+                    self.heard_at = Some(now.saturating_sub(SILENT));
+                }
+            }
             Err(fault) => {
                 let id = &self.vapi_call.id;
                 tracing::info!(call.id = %id, %fault, "call {id} is no longer listened to: {fault}");

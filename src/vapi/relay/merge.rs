@@ -13,6 +13,11 @@ const OUR_VARIABLES: &[&str] = &[
     "speaker_name",
 ];
 
+/// Where overrides say which tools an assistant has besides its own.
+const APPENDED: &str = "tools:append";
+/// Members of one squad that are looked at.
+const MOST_MEMBERS: usize = 256;
+
 /// What is ours in the answer.
 pub struct Ours<'a> {
     /// The assistant we would name.
@@ -94,9 +99,7 @@ pub fn merge(theirs: Value, ours: &Ours<'_>) -> Option<Merged> {
         ours.overrides,
     );
     let (server, leaves) = set_server(&mut overrides, transient, ours);
-    if lacks_tools(&fields, ours) {
-        append_tools(&mut overrides, &fields, ours.tools);
-    }
+    add_tools(&mut fields, &mut overrides, ours);
     fields.insert(place.to_owned(), Value::Object(overrides));
     Some(Merged {
         answer: Value::Object(fields),
@@ -196,53 +199,80 @@ fn set_server(
     (named, false)
 }
 
-/// Whether an assistant may be without our tools: one that is described here, or that `voxline vapi apply` does not
-/// know. Of a stored squad nobody here knows the members, and a tool twice would be worse than none.
-fn lacks_tools(fields: &Map<String, Value>, ours: &Ours<'_>) -> bool {
-    let equipped = |holder: &Value| {
-        let id = holder.get("assistantId").and_then(Value::as_str);
-        id.is_some_and(|id| ours.equipped.contains(&id))
-    };
-    match (fields.get("squad"), fields.get("squadId")) {
-        (Some(squad), _) if squad.is_object() => {
-            let members = squad.get("members").and_then(Value::as_array);
-            !members.into_iter().flatten().any(equipped)
+/// Adds our tools for assistants that may be without them: those that are described here, and those that `voxline vapi
+/// apply` does not know; of a squad that is described, to such members alone. Of a stored squad nobody here knows the members,
+/// and a tool twice would be worse than none.
+fn add_tools(fields: &mut Map<String, Value>, overrides: &mut Map<String, Value>, ours: &Ours<'_>) {
+    let is_stored = fields.get("squadId").is_some_and(Value::is_string);
+    if let Some(squad) = fields.get_mut("squad").and_then(Value::as_object_mut) {
+        // What all members have they need not get again.
+        let of_all = squad.get("membersOverrides").and_then(Value::as_object);
+        let known: Vec<String> = of_all
+            .into_iter()
+            .chain([&*overrides])
+            .flat_map(tools_of)
+            .collect();
+        let members = squad.get_mut("members").and_then(Value::as_array_mut);
+        let members = members.into_iter().flatten().take(MOST_MEMBERS);
+        for member in members.filter_map(Value::as_object_mut) {
+            if is_equipped(member, ours) {
+                continue;
+            }
+            let mut own = taken(member, "assistantOverrides");
+            append_tools(&mut own, member, ours.tools, known.clone());
+            if !own.is_empty() {
+                member.insert("assistantOverrides".to_owned(), Value::Object(own));
+            }
         }
-        (_, Some(Value::String(_))) => false,
-        _ => {
-            let id = fields.get("assistantId").and_then(Value::as_str);
-            id.is_none_or(|id| !ours.equipped.contains(&id))
-        }
+    } else if !is_stored && !is_equipped(fields, ours) {
+        append_tools(overrides, fields, ours.tools, Vec::new());
     }
 }
 
-/// Adds our tools to those of the overrides, unless one of the same name is there or in the assistant they describe.
-fn append_tools(overrides: &mut Map<String, Value>, fields: &Map<String, Value>, tools: &[Value]) {
-    const PLACE: &str = "tools:append";
-    let name_of = |tool: &Value| {
-        tool.pointer("/function/name")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
-    let mut all = match overrides.remove(PLACE) {
+/// Whether who takes the call is an assistant that has our tools.
+fn is_equipped(holder: &Map<String, Value>, ours: &Ours<'_>) -> bool {
+    let id = holder.get("assistantId").and_then(Value::as_str);
+    id.is_some_and(|id| ours.equipped.contains(&id))
+}
+
+/// Adds our tools to those of the overrides, unless one of the same name is among `known`, there, or in the assistant that
+/// their holder describes.
+fn append_tools(
+    overrides: &mut Map<String, Value>,
+    holder: &Map<String, Value>,
+    tools: &[Value],
+    mut known: Vec<String>,
+) {
+    known.extend(tools_of(overrides));
+    let described = holder.get("assistant").and_then(Value::as_object);
+    known.extend(described.into_iter().flat_map(tools_of));
+    let mut all = match overrides.remove(APPENDED) {
         Some(Value::Array(found)) => found,
         _ => Vec::new(),
     };
-    let described = fields
-        .get("assistant")
-        .and_then(|assistant| assistant.pointer("/model/tools")?.as_array());
-    let known: Vec<String> = all
-        .iter()
-        .chain(described.into_iter().flatten())
-        .filter_map(name_of)
-        .collect();
     let missing = tools
         .iter()
         .filter(|tool| name_of(tool).is_none_or(|name| !known.contains(&name)));
     all.extend(missing.cloned());
     if !all.is_empty() {
-        overrides.insert(PLACE.to_owned(), Value::Array(all));
+        overrides.insert(APPENDED.to_owned(), Value::Array(all));
     }
+}
+
+/// The names of the tools that an assistant, or overrides of one, say in place.
+fn tools_of(said: &Map<String, Value>) -> Vec<String> {
+    let of_model = said.get("model").and_then(|model| model.get("tools"));
+    let lists = [said.get(APPENDED), of_model].into_iter().flatten();
+    lists
+        .filter_map(Value::as_array)
+        .flatten()
+        .filter_map(name_of)
+        .collect()
+}
+
+fn name_of(tool: &Value) -> Option<String> {
+    let name = tool.pointer("/function/name")?;
+    name.as_str().map(str::to_owned)
 }
 
 #[cfg(test)]

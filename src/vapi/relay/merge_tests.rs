@@ -119,10 +119,51 @@ fn whoever_may_be_without_our_tools_gets_them_and_nobody_gets_one_twice() {
     );
     let both = ["identify_caller", "verify_pin"];
     assert_eq!(names(json!({"assistantId": "a-9"}), "assistantOverrides"), both);
-    let squad = |member: &str| json!({"squad": {"members": [{"assistantId": member}]}});
-    assert_eq!(names(squad("a-9"), "squadOverrides"), both);
-    assert!(names(squad("a-1"), "squadOverrides").is_empty());
     assert!(names(json!({"squadId": "s-1"}), "squadOverrides").is_empty());
+}
+
+#[test]
+fn members_of_a_squad_get_our_tools_each_and_nobody_gets_one_twice() {
+    let described =
+        json!({"assistant": {"name": "x", "model": {"tools": [tool("verify_pin"), tool("book")]}}});
+    let known = json!({"assistantId": "a-1", "assistantDestinations": []});
+    let unknown = json!({"assistantId": "a-9", "assistantOverrides": {"firstMessage": "Hello", "tools:append": [tool("pay")]}});
+    let named = json!({"assistant": {}, "assistantOverrides": {"model": {"tools": [tool("identify_caller"), tool("verify_pin")]}}});
+    let members = json!([known, described, unknown, named, "none"]);
+    let squad = answer(json!({ "squad": { "members": members } }));
+    assert_eq!(
+        squad["squadOverrides"]["tools:append"],
+        Value::Null,
+        "a-1 has them"
+    );
+    let merged = &squad["squad"]["members"];
+    let names = |nth: usize| -> Vec<&str> {
+        let tools = merged[nth]["assistantOverrides"]["tools:append"].as_array();
+        let names = tools.into_iter().flatten();
+        names
+            .map(|tool| tool["function"]["name"].as_str().unwrap())
+            .collect()
+    };
+    assert_eq!(names(1), ["identify_caller"]);
+    assert_eq!(names(2), ["pay", "identify_caller", "verify_pin"]);
+    assert_eq!(merged[2]["assistantOverrides"]["firstMessage"], "Hello");
+    // Whatever needs nothing stays as it is, and so does all else of them.
+    for nth in [0, 3, 4] {
+        assert_eq!(merged[nth], members[nth]);
+    }
+    assert_eq!(merged[1]["assistant"], members[1]["assistant"]);
+    // What the answer gives to all of them they have.
+    for place in ["/squadOverrides", "/squad/membersOverrides"] {
+        let mut theirs =
+            json!({"squad": {"members": [unknown], "membersOverrides": {}}, "squadOverrides": {}});
+        *theirs.pointer_mut(place).unwrap() = json!({"tools:append": [tool("verify_pin")]});
+        let overrides = &answer(theirs)["squad"]["members"][0]["assistantOverrides"];
+        assert_eq!(
+            overrides["tools:append"],
+            json!([tool("pay"), tool("identify_caller")]),
+            "{place}"
+        );
+    }
 }
 
 #[test]

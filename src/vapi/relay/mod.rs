@@ -161,7 +161,8 @@ impl Relay {
         }
         if settings.assistant.is_none() && settings.fallback.is_none() {
             tracing::warn!(
-                "a backend is configured and no vapi.fallback_assistant_id: calls are refused while the backend fails"
+                "a backend is configured and neither vapi.assistant_id nor vapi.fallback_assistant_id: calls to numbers that \
+                 vapi.assistants does not name are refused while the backend fails"
             );
         }
         let http = steady_client(upstream.ring_budget.max(upstream.request_budget) + Duration::from_secs(1))?;
@@ -258,7 +259,7 @@ fn delivery_id(message: &Message, body: &[u8]) -> String {
     };
     let mut hash = Sha256::new();
     hash.update(fingerprint.as_bytes());
-    if matches!(message.news, News::Other) {
+    if matches!(message.news, News::Other | News::Transfer { .. }) {
         // Nothing in its fingerprint tells two of one moment apart.
         hash.update(body);
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, ROBERT, TestDeployment, script};
+use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
 use crate::support;
 
 const STRANGER: &str = "+12025550199";
@@ -127,6 +127,35 @@ async fn a_database_that_hangs_costs_the_identity_and_not_the_call() {
     assert!(deployment.told_so_far("c-hung").is_empty());
     drop(lockout);
     all_is_well_again(&mut deployment, "c-hung").await;
+}
+
+#[tokio::test]
+async fn while_the_database_hangs_a_number_keeps_its_own_assistant() {
+    let settings = [
+        ("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", ""),
+        ("VOXLINE_VAPI_FALLBACK_ASSISTANT_ID", ""),
+        ("VOXLINE_VAPI_ASSISTANTS", "+12025550102=a-2"),
+    ];
+    let mut deployment = TestDeployment::open_with(&settings, false);
+    let entry = json!({"id": "pn-1", "provider": "vapi", "number": NUMBER});
+    deployment
+        .peer
+        .ask(&json!({"do": "shelve", "shelf": "phone-number", "entry": entry}));
+    let lockout = Lockout::of(&deployment);
+    // The number itself, and its id alone, which Vapi's API knows.
+    for (call, number) in [
+        ("c-named", json!({"number": NUMBER})),
+        ("c-by-id", json!({"id": "pn-1"})),
+    ] {
+        let answer = deployment.send(json!({
+            "type": "assistant-request", "timestamp": 1, "phoneNumber": number, "customer": {"number": STRANGER},
+            "call": {"id": call, "type": "inboundPhoneCall", "status": "ringing"},
+        }));
+        assert_eq!(answer["assistantId"], "a-2", "{call}: {answer}");
+    }
+    let metrics = deployment.metrics().await;
+    assert!(metrics.contains("voxline_vapi_late_answers_total 2"), "{metrics}");
+    drop(lockout);
 }
 
 #[tokio::test]

@@ -34,6 +34,82 @@ async fn the_assistant_in_a_mix_is_never_taken_for_the_caller() {
     assert!(told.iter().all(|said| !said.contains("Robert")), "{told:?}");
 }
 
+/// A script in which `post` is sent before the part of this number.
+fn posting(parts: &[(&str, &str)], before: usize, post: Value) -> Value {
+    let mut script = script(parts);
+    let entry = json!({ "post": post });
+    script.as_array_mut().unwrap().insert(before, entry);
+    script
+}
+
+/// A stranger is put through to Alice on a call whose stream is a mix, of which `post` tells; nobody is named.
+async fn put_through(post: Value) {
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-put", STRANGER);
+    let parts = [
+        ("assistant", "robert-1"),
+        ("user", "one-word"),
+        ("other", "silence 3"),
+        ("other", "alice-1"),
+        ("other", "alice-2"),
+    ];
+    let play = json!({"script": posting(&parts, 2, post), "channels": 1, "announce": false});
+    deployment.answer("c-put", play, json!({}));
+    deployment.played("c-put");
+    deployment.end("c-put");
+    let last = deployment.last_word("c-put").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], Value::Null, "{last}");
+    let told = deployment.told_so_far("c-put");
+    assert!(told.iter().all(|said| !said.contains("Alice")), "{told:?}");
+}
+
+#[tokio::test]
+async fn in_a_mix_whom_a_call_is_forwarded_to_is_not_the_caller() {
+    put_through(json!({"type": "status-update", "status": "forwarding"})).await;
+}
+
+#[tokio::test]
+async fn in_a_mix_whom_a_call_is_transferred_to_is_not_the_caller() {
+    let number = json!({"type": "number", "number": "+12025550177"});
+    put_through(json!({"type": "transfer-update", "destination": number})).await;
+}
+
+#[tokio::test]
+async fn in_stereo_the_caller_is_heard_on_when_the_call_is_put_through() {
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-stereo", STRANGER);
+    let parts = [
+        ("assistant", "robert-1"),
+        ("other", "silence 9"),
+        ("user", "alice-1"),
+        ("user", "alice-2"),
+    ];
+    let forwarding = json!({"type": "status-update", "status": "forwarding"});
+    let play = json!({"script": posting(&parts, 1, forwarding), "speed": 3.0});
+    deployment.answer("c-stereo", play, json!({}));
+    deployment.told("c-stereo", "] identified: ");
+    deployment.end("c-stereo");
+    let last = deployment.last_word("c-stereo").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], deployment.alice, "{last}");
+}
+
+#[tokio::test]
+async fn a_mix_of_whose_speakers_nothing_more_is_told_names_nobody_for_long() {
+    let mut deployment = TestDeployment::open();
+    deployment.ring("c-silent", STRANGER);
+    // Handed over to an assistant whose messages go elsewhere.
+    let mut parts = vec![("assistant", "robert-1")];
+    parts.extend([("other", "alice-1"), ("other", "alice-2")].repeat(3));
+    let play = json!({"script": script(&parts), "channels": 1, "announce": false});
+    deployment.answer("c-silent", play, json!({}));
+    let verdict = unheard(&deployment, "c-silent").await;
+    assert_eq!(verdict["user_id"], Value::Null, "{verdict}");
+    deployment.logged("nobody is heard in the mix of c-silent").await;
+    deployment.end("c-silent");
+    let last = deployment.last_word("c-silent").await;
+    assert_eq!(last["verdict"]["speaker"]["user_id"], Value::Null, "{last}");
+}
+
 #[tokio::test]
 async fn a_stream_with_its_channels_swapped_is_found_out_and_heard() {
     let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_CALLER_CHANNEL", "auto")], true);

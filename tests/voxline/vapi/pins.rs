@@ -186,6 +186,35 @@ async fn an_entry_that_is_shorter_than_pins_may_be_is_one_without_its_hash() {
 }
 
 #[tokio::test]
+async fn a_pin_that_is_passed_as_a_number_is_not_tried_and_asked_for_as_text() {
+    let mut deployment = plain(&[]);
+    let carol = ["--phone", "+12025550105", "--pin", "0421"];
+    deployment.run(
+        &[
+            &["user", "add", "--name", "Carol", "--number", NUMBER][..],
+            &carol,
+        ]
+        .concat(),
+    );
+    deployment.ring("c-number", STRANGER);
+    for (nth, pin) in [json!(421), json!(7305), json!(7305.0)].into_iter().enumerate() {
+        let said = deployment.tool(
+            "c-number",
+            &format!("t-{nth}"),
+            "verify_pin",
+            json!({ "pin": pin }),
+        );
+        assert!(
+            said.contains("not tried") && said.contains("as text"),
+            "{pin}: {said}"
+        );
+    }
+    let right = deployment.tool("c-number", "t-text", "verify_pin", json!({"pin": "0421"}));
+    assert!(right.contains("verified: ") && right.contains("Carol"), "{right}");
+    assert_eq!(tried(&deployment, 1).await, ["right"]);
+}
+
+#[tokio::test]
 async fn where_keypad_entries_are_no_pins_the_tool_takes_digits_still() {
     let mut deployment = plain(&[("VOXLINE_VAPI_KEYPAD_PINS", "never")]);
     deployment.ring("c-never", STRANGER);

@@ -1,6 +1,7 @@
 //! A backend that is dead, slow, failing or talking nonsense: the caller is served in every case, and in time.
 
-use std::time::Instant;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -159,6 +160,61 @@ async fn what_waits_for_a_backend_survives_a_restart_and_is_delivered_once() {
     deployment.end("c-1");
     office.got("end-of-call-report", 1);
     assert_eq!(office.got_so_far("transcript").len(), 5);
+}
+
+/// Starts the service, which is to end by itself; what it said.
+async fn refused_start(deployment: &TestDeployment) -> String {
+    let mut service = crate::process::program(deployment.data.path())
+        .envs(deployment.settings.iter().cloned())
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    for _ in 0..2_400 {
+        if service.try_wait().unwrap().is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let _ = service.kill();
+    let done = service.wait_with_output().unwrap();
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn noted_backends_that_cannot_be_read_stop_the_start_and_cost_no_message() {
+    let office = Office::open();
+    let url = office.url();
+    let port = office.close();
+    let mut deployment = TestDeployment::open_with(USUAL, false);
+    let file = deployment.data.path().join("vapi-undo.json");
+    let noted = json!({"format": 1, "api_url": deployment.peer.address, "entries": [{
+        "shelf": "phone-number", "id": "pn-1", "what": format!("number {NUMBER}"), "made": false,
+        "before": {"server": {"url": url}}, "after": {"server": {"url": "https://id.example.com/vapi/events"}},
+    }]});
+    std::fs::write(&file, noted.to_string()).unwrap();
+    deployment.restart();
+    for at in 0..3 {
+        deployment.send(json!({
+            "type": "transcript", "timestamp": at, "role": "user", "transcript": "hello",
+            "phoneNumber": {"number": NUMBER}, "call": {"id": "c-1"},
+        }));
+    }
+    deployment.stop();
+    // Damaged, and of another account: no rights keep a test that root runs from reading.
+    let mut elsewhere = noted.clone();
+    elsewhere["api_url"] = json!("https://api.eu.vapi.ai");
+    for unreadable in ["{".to_owned(), elsewhere.to_string()] {
+        std::fs::write(&file, unreadable).unwrap();
+        let said = refused_start(&deployment).await;
+        for part in ["vapi-undo.json", "vapi.upstream.saved"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    std::fs::write(&file, noted.to_string()).unwrap();
+    deployment.start();
+    let mut office = Office::at(port);
+    office.got("transcript", 3);
 }
 
 #[tokio::test]

@@ -88,3 +88,27 @@ async fn a_call_that_comes_up_late_is_told_however_much_is_news_before() {
     deployment.peer.ask(&json!({"do": "deaf", "times": 0}));
     deployment.told("c-late", "] ");
 }
+
+/// A verdict is told in the end, although the control address answered so often with `status` meanwhile.
+fn told_in_spite_of(status: u16, times: u32) {
+    let mut deployment = TestDeployment::open_with(&[], false);
+    deployment.ring("c-away", "+12025550199");
+    let play = json!({"script": script(&[("user", "silence 1")])});
+    deployment.answer("c-away", play, json!({}));
+    deployment
+        .peer
+        .ask(&json!({"do": "deaf", "times": times, "status": status}));
+    deployment.tool("c-away", "t-1", "verify_pin", json!({"pin": ALICE.1}));
+    let told = deployment.told("c-away", "] claimed: ");
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn a_call_that_is_missing_for_a_while_does_not_end_all_telling() {
+    told_in_spite_of(404, 2);
+}
+
+#[test]
+fn a_refusal_in_passing_does_not_end_all_telling() {
+    told_in_spite_of(403, 1);
+}

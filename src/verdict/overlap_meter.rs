@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::samples::RATE;
 use crate::speech::{Overlap, OverlapDetector, OverlapError};

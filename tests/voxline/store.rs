@@ -300,10 +300,14 @@ async fn rows_at_rest(url: &str) -> Vec<u8> {
     all
 }
 
-/// How many of the embedding's 64-byte pieces are in `bytes`: a torn copy counts too.
+/// How many pieces of the embedding are in `bytes`.
 fn pieces_found(bytes: &[u8], print: &Voiceprint) -> usize {
-    let raw = print.embedding.to_bytes();
-    let pieces: std::collections::HashSet<&[u8]> = raw.chunks_exact(64).collect();
+    pieces_of(bytes, &print.embedding.to_bytes())
+}
+
+/// How many 64-byte pieces of `something` are in `bytes`: a torn copy counts too.
+fn pieces_of(bytes: &[u8], something: &[u8]) -> usize {
+    let pieces: std::collections::HashSet<&[u8]> = something.chunks_exact(64).collect();
     // Files of megabytes are searched: most places are ruled out by their first two bytes.
     let mut begins = vec![false; 1 << 16];
     let begin = |piece: &[u8]| usize::from(u16::from_le_bytes([piece[0], piece[1]]));

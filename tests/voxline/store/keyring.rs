@@ -137,25 +137,6 @@ async fn a_given_master_key_is_changed_to_the_one_given_after_it() {
 }
 
 #[tokio::test]
-async fn new_data_keys_seal_every_row_anew_while_others_read() {
-    let (deployment, voices) = with_voices(3).await;
-    let rows = "SELECT embedding FROM prints ORDER BY id";
-    let before = deployment.blobs(rows).await;
-    let serving = deployment.another().await;
-    let reading = async {
-        for _ in 0..50 {
-            assert_eq!(deployment.voices(&serving).await, voices);
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    let (changed, ()) = tokio::join!(deployment.store.change_data_keys(), reading);
-    assert_eq!(changed.unwrap(), 3);
-    let after = deployment.blobs(rows).await;
-    assert!(before.iter().zip(&after).all(|(before, after)| before != after));
-    assert_eq!(deployment.voices(&deployment.another().await).await, voices);
-}
-
-#[tokio::test]
 async fn an_old_copy_of_the_data_does_not_bring_back_who_was_erased() {
     let (deployment, mut voices) = with_voices(2).await;
     if deployment.has_no_file() {

@@ -38,18 +38,18 @@ async fn forget_tags(deployment: &TestDeployment) {
 }
 
 #[tokio::test]
-async fn a_try_on_a_number_of_two_hundred_users_is_one_hash_whosever_pin_it_is() {
+async fn a_try_on_a_number_of_many_users_is_one_hash_whosever_pin_it_is() {
     let deployment = TestDeployment::new().await;
     let number = number(1);
-    let all = rows(&number, (0..200).map(|nth| format!("{:04}", 1_000 + nth * 7)));
+    let all = rows(&number, (0..12).map(|nth| format!("{:04}", 1_000 + nth * 7)));
     let report = deployment
         .store
         .import_users(&Access::operator(), &all, false)
         .await
         .unwrap();
-    assert_eq!((report.added, &report.faults[..]), (200, &[][..]));
+    assert_eq!((report.added, &report.faults[..]), (12, &[][..]));
     let mut found = BTreeSet::new();
-    for digits in ["1000", "1693", "2393", "0000"] {
+    for digits in ["1000", "1042", "1077", "0000"] {
         let before = deployment.store.pin_hashes();
         let users = deployment
             .store

@@ -22,8 +22,10 @@ use voxline::store::{
     PinChange, PinRule, Scope, ShareChange, Store, StoreError, StoreSettings, Token, User, UserPatch,
     UsersWanted,
 };
-use voxline::units::{CallId, DialedNumber, EnrolmentId, PhoneNumber, Seconds, TenantId, UserId};
+use voxline::units::{CallId, DialedNumber, EnrolmentId, PhoneNumber, Seconds, TenantId, UserId, hex};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
+
+use crate::support::holds;
 
 /// A database that the laws are held on.
 trait Database {

@@ -11,7 +11,7 @@ use voxline::engine::{Analyst, Models};
 use voxline::onnx::Runtime;
 use voxline::settings::Sources;
 use voxline::switchboard::{DEFAULT_MODEL, Installed, installed};
-use voxline::units::Hertz;
+use voxline::units::{Hertz, hex};
 use voxline::voiceprint::{Card, ModelId};
 
 /// The project's folder: these tests are a package in it.
@@ -81,10 +81,13 @@ pub fn floats(path: &str) -> Vec<f32> {
 
 /// The SHA-256 of some bytes, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// Whether `wanted` stands anywhere in `bytes`.
+pub fn holds(bytes: &[u8], wanted: impl AsRef<[u8]>) -> bool {
+    let wanted = wanted.as_ref();
+    bytes.windows(wanted.len()).any(|piece| piece == wanted)
 }
 
 /// Links the shipped models into the folder `models` of `folder`, which it gives.

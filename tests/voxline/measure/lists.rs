@@ -1,19 +1,12 @@
 //! Lists in the formats the field exchanges, and protocol folders.
 
-use std::path::PathBuf;
-
 use voxline::measure::{
     Format, Init, ListError, ListedScore, ListedTrial, Protocol, init, join, read_scores, read_trials,
     write_scores, write_trials,
 };
 
+use super::file;
 use crate::support::project;
-
-fn file(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
-    let path = folder.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    path
-}
 
 fn trial(enrolled: &str, test: &str, target: bool) -> ListedTrial {
     ListedTrial {

@@ -25,7 +25,7 @@ async fn a_missing_or_other_master_key_is_said_to_be_so_and_none_is_made() {
         "{refused:?}"
     );
     std::fs::remove_file(&path).unwrap();
-    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(&key);
     for settings in [
         StoreSettings {
             master_key: Some(hex.clone().into()),

@@ -223,9 +223,8 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
         .await;
     assert_eq!(tags.len(), 2);
     let held = deployment.at_rest().await;
-    let there = |bytes: &[u8], tag: &[u8]| bytes.windows(tag.len()).any(|window| window == tag);
     assert!(
-        tags.iter().all(|tag| there(&held, tag)),
+        tags.iter().all(|tag| holds(&held, tag)),
         "the search finds what is there"
     );
     let none = UserPatch {
@@ -244,7 +243,7 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
     let receipt = deployment.store.remove_user(ana.id).await.unwrap();
     assert_eq!(receipt.overwritten, deployment.overwrites());
     let left = deployment.at_rest().await;
-    assert!(!tags.iter().any(|tag| there(&left, tag)));
+    assert!(!tags.iter().any(|tag| holds(&left, tag)));
 }
 
 #[tokio::test]

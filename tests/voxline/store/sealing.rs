@@ -27,12 +27,7 @@ impl TestDeployment {
         self.store.close().await;
         for (user, prints) in voices {
             for print in prints {
-                let hex: String = print
-                    .embedding
-                    .to_bytes()
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
+                let hex = hex(&print.embedding.to_bytes());
                 let bytes = if self.store.is_shared() {
                     format!("'\\x{hex}'::bytea")
                 } else {
@@ -79,10 +74,6 @@ impl TestDeployment {
 /// A name that nothing else looks like.
 fn plain_name(user: UserId) -> String {
     format!("Unmistakable {}", &user.to_string()[24..])
-}
-
-fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 /// A deployment of users with a voice each.

@@ -1,10 +1,5 @@
 //! Laws of the store, and the house they are tried in.
 
-#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
-mod postgres;
-#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
-mod sqlite;
-
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +21,78 @@ use voxline::units::{CallId, DialedNumber, EnrolmentId, PhoneNumber, Seconds, Te
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
 use crate::support::holds;
+
+/// The store's laws on PostgreSQL.
+#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
+#[path = "store"]
+mod postgres {
+    use super::*;
+
+    /// A deployment on PostgreSQL.
+    type TestDeployment = super::TestDeployment<OnPostgres>;
+
+    mod audit;
+    mod beside;
+    mod calls;
+    mod concurrency;
+    mod enrolments;
+    mod erasure;
+    mod erasure_in_calls;
+    mod fingerprints;
+    mod invites;
+    mod keyring;
+    mod keys;
+    mod models;
+    mod numbers;
+    mod people;
+    mod pin_tags;
+    mod pins;
+    mod relays;
+    mod retention;
+    mod rosters;
+    mod sealing;
+    mod server;
+    mod sharing;
+    mod taking_over;
+    mod tenants;
+    mod users;
+}
+
+/// The store's laws on SQLite.
+#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
+#[path = "store"]
+mod sqlite {
+    use super::*;
+
+    /// A deployment on SQLite.
+    type TestDeployment = super::TestDeployment<OnSqlite>;
+
+    mod audit;
+    mod backed_up_keys;
+    mod backups;
+    mod calls;
+    mod concurrency;
+    mod enrolments;
+    mod erasure;
+    mod erasure_in_calls;
+    mod file;
+    mod fingerprints;
+    mod invites;
+    mod keyring;
+    mod keys;
+    mod models;
+    mod numbers;
+    mod people;
+    mod pin_tags;
+    mod pins;
+    mod relays;
+    mod retention;
+    mod rosters;
+    mod sealing;
+    mod sharing;
+    mod tenants;
+    mod users;
+}
 
 /// A database that the laws are held on.
 trait Database {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::condition::Prepared;
 use crate::speech::Span;
 use crate::units::Seconds;
@@ -32,9 +34,10 @@ impl Pipeline {
 }
 
 /// A voice, and how much speech it is of.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Print {
     /// What was made of all the speech so far.
+    #[serde(with = "super::kept::voice")]
     pub voice: Embedding,
     /// Seconds of speech it was made of.
     pub net_s: f64,
@@ -54,7 +57,7 @@ impl Print {
 }
 
 /// What was heard up to some moment.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Prints {
     /// Seconds of speech so far.
     pub at_s: f64,
@@ -63,6 +66,7 @@ pub(super) struct Prints {
     /// How many of the recording's windows had been heard.
     pub windows: usize,
     /// The voice of the last seconds, where it was heard by itself.
+    #[serde(with = "super::kept::recent")]
     pub recent: Option<RecentVoice>,
     /// How good it was; none when there was no speech.
     pub quality: Option<Quality>,
@@ -87,7 +91,7 @@ impl Prints {
 }
 
 /// The windows between two checkpoints.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct WindowCheck {
     /// How many checkpoints there were before it.
     pub after: usize,
@@ -96,13 +100,14 @@ pub(super) struct WindowCheck {
 }
 
 /// What was heard in a recording.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct HeardRecording {
     /// At each checkpoint that was asked for, and at the end.
     pub checkpoints: Vec<Prints>,
     /// The windows that were checked between them.
     pub checks: Vec<WindowCheck>,
     /// The voice of each window of the speech, in order; none without speech detection.
+    #[serde(with = "super::kept::voices")]
     pub windows: Vec<Embedding>,
     /// The parts without speech, as if they were a voice; none when there was too little of them.
     pub silence: Option<Print>,

@@ -6,6 +6,8 @@
 
 // In order: a file uses only those above it, and none of its own group.
 mod error;
+mod kept;
+
 mod heard;
 
 mod cache;

@@ -20,7 +20,7 @@ use voxline::store::{
 use voxline::units::{CallId, DialedNumber, EnrolmentId, PhoneNumber, Seconds, TenantId, UserId, hex};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
 
-use crate::support::holds;
+use crate::support::{holds, new_key};
 
 /// The store's laws on PostgreSQL.
 #[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]

@@ -122,8 +122,8 @@ async fn who_was_erased_after_a_backup_does_not_come_back_with_it() {
         ..call("CA1", 1, 10)
     };
     deployment.store.put_verdict(&named).await.unwrap();
-    let scopes = [Scope::Identify].into();
-    let (token, key) = deployment.store.create_key(&scopes, None).await.unwrap();
+    let new = new_key([Scope::Identify], None);
+    let (token, key) = deployment.store.create_key(new).await.unwrap();
     let to = deployment.folder.path().join("backup");
     back_up(&deployment.settings, &to, true).await.unwrap();
 

@@ -10,9 +10,7 @@ use time::OffsetDateTime;
 
 use crate::config::Config;
 use crate::decision::{Calibration, Policy, Similarity};
-use crate::measure::{
-    Benchmark, Condition, Fitting, Part, Pipeline, Protocol, calibrate, check, write_trial_table,
-};
+use crate::measure::{Benchmark, Condition, Fitting, Part, Protocol, calibrate, check, write_trial_table};
 use crate::voiceprint::Card;
 
 use super::bench::Bar;
@@ -193,7 +191,6 @@ fn benchmark<'a>(
             minimum_speech: card.minimum_net_speech(),
             ..config.board.policy
         },
-        pipeline: Pipeline::Product,
         enroll: protocol.enroll.condition.parse::<Condition>()?.prepare()?,
         tests,
         threads: threads(args.threads),

@@ -15,8 +15,8 @@ use crate::config::Config;
 use crate::decision::{Calibration, Policy};
 use crate::measure::{
     Benchmark, Condition, Cost, Draws, Figures, Format, Init, Kind, ListedScore, ListedTrial, MetricError,
-    Paired, Pipeline, Prepared, Protocol, Trials, bootstrap, init, join, read_scores, read_trials,
-    run as run_protocol, write_scores, write_trials,
+    Paired, Prepared, Protocol, Trials, bootstrap, init, join, read_scores, read_trials, run as run_protocol,
+    write_scores, write_trials,
 };
 
 use super::chosen::{Chosen, chosen_model, threads};
@@ -72,10 +72,6 @@ struct RunArgs {
     /// What happens to the enrolments instead of what the protocol says
     #[arg(long, value_name = "CONDITION")]
     enroll_condition: Option<Condition>,
-    /// What is done to recordings: product (speech alone, windows too), vad
-    /// (speech alone) or whole (nothing). Only product is calibrated
-    #[arg(long, alias = "practice", value_name = "PIPELINE", default_value = "product", value_parser = pipeline)]
-    pipeline: Pipeline,
     /// The speaker model [default: the one in use]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
@@ -272,7 +268,6 @@ async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result
         models: &models,
         calibration,
         policy,
-        pipeline: args.pipeline,
         enroll,
         tests,
         threads,
@@ -363,11 +358,4 @@ fn figures_of(paired: &[Paired], kind: Kind, cost: &Cost) -> Result<Figures, Met
         of_kind.map(|one| one.score).collect()
     };
     Ok(Figures::of(&Trials::new(of(true), of(false))?, kind, cost))
-}
-
-fn pipeline(text: &str) -> Result<Pipeline, &'static str> {
-    let all = [Pipeline::Product, Pipeline::Vad, Pipeline::Whole];
-    all.into_iter()
-        .find(|one| one.as_str() == text)
-        .ok_or("the pipelines are product, vad and whole")
 }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::BenchError;
-use super::heard::{HeardRecording, Item, Pipeline};
+use super::heard::{HeardRecording, Item};
 use crate::engine::Models;
 use crate::units::hex;
 
 /// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
-/// models with their cards, what runs them, the condition with its noises, the pipeline, and this very build.
+/// models with their cards, what runs them, the condition with its noises, and this very build.
 pub(super) struct Cache {
     folder: PathBuf,
     /// What all keys begin with.
@@ -47,19 +47,12 @@ impl Cache {
         })
     }
 
-    /// The name of what is heard in these bytes, whether or not of the parts without speech too, and by which pipeline.
-    pub fn key(&self, bytes: &[u8], item: &Item<'_>, (silence, pipeline): (bool, Pipeline)) -> String {
+    /// The name of what is heard in these bytes, whether or not of the parts without speech too.
+    pub fn key(&self, bytes: &[u8], item: &Item<'_>, silence: bool) -> String {
         let mut hash = self.common.clone();
         hash.update(Sha256::digest(bytes));
         let condition = item.condition.condition();
-        let how = (
-            item.seed,
-            item.span,
-            item.max_seconds,
-            item.on_the_way,
-            silence,
-            pipeline,
-        );
+        let how = (item.seed, item.span, item.max_seconds, item.on_the_way, silence);
         hash.update(format!("{condition} {} {how:?}", item.condition.noise_digest()));
         hex(&hash.finalize())
     }
@@ -177,7 +170,7 @@ mod tests {
                 condition: &condition,
                 on_the_way: true,
             };
-            let key = cache.key(b"recording", &item, (false, Pipeline::Product));
+            let key = cache.key(b"recording", &item, false);
             let found = cache.recall(&key).unwrap().is_some();
             if keep {
                 cache.keep(&key, recording(Vec::new(), Vec::new())).unwrap();

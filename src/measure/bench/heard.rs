@@ -11,28 +11,6 @@ use crate::verdict::scoring::HeardVoice;
 use crate::verdict::{Presentation, Quality, RecentVoice};
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
-/// What is done to a recording before it becomes a voiceprint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pipeline {
-    /// What the product does: only the speech, and its windows too. The only one that is calibrated.
-    Product,
-    /// Only the speech in it.
-    Vad,
-    /// Nothing: the whole recording, silence and all.
-    Whole,
-}
-
-impl Pipeline {
-    /// Its name on the command line and in reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Product => "product",
-            Self::Vad => "vad",
-            Self::Whole => "whole",
-        }
-    }
-}
-
 /// A voice, and how much speech it is of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Print {
@@ -106,12 +84,12 @@ pub(super) struct HeardRecording {
     pub checkpoints: Vec<Prints>,
     /// The windows that were checked between them.
     pub checks: Vec<WindowCheck>,
-    /// The voice of each window of the speech, in order; none without speech detection.
+    /// The voice of each window of the speech, in order.
     #[serde(with = "super::kept::voices")]
     pub windows: Vec<Embedding>,
     /// The parts without speech, as if they were a voice; none when there was too little of them.
     pub silence: Option<Print>,
-    /// Where in the recording the speech was, in 16 kHz samples; none without speech detection.
+    /// Where in the recording the speech was, in 16 kHz samples.
     pub spans: Vec<Span>,
     /// How long the recording was.
     pub audio_s: f64,

@@ -69,9 +69,6 @@ struct RunArgs {
     /// What happens to the tests instead of what the protocol says; may be given several times
     #[arg(long = "condition", value_name = "CONDITION")]
     conditions: Vec<Condition>,
-    /// What happens to the enrolments instead of what the protocol says
-    #[arg(long, value_name = "CONDITION")]
-    enroll_condition: Option<Condition>,
     /// The speaker model [default: the one in use]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
@@ -127,9 +124,6 @@ struct InitArgs {
     /// The most speakers on one number
     #[arg(long, value_name = "N", default_value_t = 10)]
     roster: usize,
-    /// Enrol everybody; without it, a quarter of the speakers only call
-    #[arg(long)]
-    everybody: bool,
     /// Who only calls
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -203,7 +197,6 @@ fn make_lists(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     )?;
     let how = Init {
         enroll: args.enroll,
-        strangers: !args.everybody,
         roster: args.roster,
         seed: args.seed,
         force: args.force,
@@ -297,10 +290,7 @@ fn conditions(args: &RunArgs, protocol: &Protocol) -> anyhow::Result<(Prepared, 
         text.parse::<Condition>()
             .with_context(|| settings.display().to_string())
     };
-    let enroll = args
-        .enroll_condition
-        .clone()
-        .map_or_else(|| own(&protocol.enroll.condition), Ok)?;
+    let enroll = own(&protocol.enroll.condition)?;
     let tests = if args.conditions.is_empty() {
         vec![own(&protocol.test.condition)?]
     } else {

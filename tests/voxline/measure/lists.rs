@@ -175,7 +175,6 @@ fn a_protocol_is_made_from_folders_of_recordings_and_reads_back() {
     file(&folder, "ann/notes.txt", "no recording");
     let how = Init {
         enroll: 2,
-        strangers: true,
         roster: 2,
         seed: 3,
         force: false,

@@ -14,7 +14,7 @@ mod spelling;
 mod phone;
 mod ids;
 
-pub use hex::hex;
+pub use hex::{hex, unhex};
 pub use ids::{CallId, EnrolmentId, InvalidCallId, InviteId, KeyId, PrintId, TenantId, UserId};
 pub use language::{Language, UnknownLanguage};
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};

@@ -5,6 +5,7 @@
 //! of finite numbers. Phone numbers and identifiers live here too, because every room speaks of them
 //! and none of them may print a whole number into a log.
 
+mod words;
 mod hex;
 mod scores;
 mod language;
@@ -19,6 +20,7 @@ pub use ids::{CallId, EnrolmentId, InvalidCallId, InviteId, KeyId, PrintId, Tena
 pub use language::{Language, UnknownLanguage};
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};
 pub use scores::{Cosine, Llr, NotFinite, Posterior};
+pub(crate) use words::words;
 
 use std::fmt;
 

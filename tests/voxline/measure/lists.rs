@@ -84,7 +84,7 @@ fn what_is_written_reads_back_in_every_format() {
         assert_eq!(read_trials(&path, format).unwrap(), trials, "{format}");
         write_scores(&path, format, &scores).unwrap();
         assert_eq!(read_scores(&path, format).unwrap(), scores, "{format}");
-        assert_eq!(format.as_str().parse::<Format>(), Ok(format));
+        assert_eq!(format.name().parse::<Format>(), Ok(format));
     }
 }
 

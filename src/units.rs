@@ -5,7 +5,7 @@
 //! of finite numbers. Phone numbers and identifiers live here too, because every room speaks of them
 //! and none of them may print a whole number into a log.
 
-mod words;
+mod named;
 mod hex;
 mod scores;
 mod language;
@@ -18,9 +18,9 @@ mod ids;
 pub use hex::{hex, unhex};
 pub use ids::{CallId, EnrolmentId, InvalidCallId, InviteId, KeyId, PrintId, TenantId, UserId};
 pub use language::{Language, UnknownLanguage};
+pub(crate) use named::words;
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};
 pub use scores::{Cosine, Llr, NotFinite, Posterior};
-pub(crate) use words::words;
 
 use std::fmt;
 

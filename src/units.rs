@@ -5,6 +5,7 @@
 //! of finite numbers. Phone numbers and identifiers live here too, because every room speaks of them
 //! and none of them may print a whole number into a log.
 
+mod named;
 mod hex;
 mod scores;
 mod language;
@@ -14,9 +15,10 @@ mod spelling;
 mod phone;
 mod ids;
 
-pub use hex::hex;
+pub use hex::{hex, unhex};
 pub use ids::{CallId, EnrolmentId, InvalidCallId, InviteId, KeyId, PrintId, TenantId, UserId};
 pub use language::{Language, UnknownLanguage};
+pub(crate) use named::words;
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};
 pub use scores::{Cosine, Llr, NotFinite, Posterior};
 

@@ -31,6 +31,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::words;
+
 pub use live::{CarrierStream, Entry, ScreeningTime, StreamEnd, Unopened};
 pub use region::VapiRegion;
 pub use service::Carriers;
@@ -42,51 +44,30 @@ pub(crate) use settings::{
     SignalWireSection, TelnyxSection, TwilioSection, VonageSection,
 };
 
-/// The carriers whose webhooks and streams are understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Carrier {
-    /// Twilio Programmable Voice.
-    Twilio,
-    /// Telnyx Call Control and TeXML.
-    Telnyx,
-    /// Vonage Voice API.
-    Vonage,
-    /// Bandwidth Programmable Voice.
-    Bandwidth,
-    /// Plivo Voice.
-    Plivo,
-    /// An Asterisk of the customer's own: `chan_websocket` and AudioSocket.
-    Asterisk,
-    /// A jambonz, hosted or of the customer's own.
-    Jambonz,
+words! {
+    /// The carriers whose webhooks and streams are understood, in the order of the documentation, each with its name in an
+    /// address.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Carrier {
+        /// Twilio Programmable Voice.
+        Twilio = "twilio",
+        /// Telnyx Call Control and TeXML.
+        Telnyx = "telnyx",
+        /// Vonage Voice API.
+        Vonage = "vonage",
+        /// Bandwidth Programmable Voice.
+        Bandwidth = "bandwidth",
+        /// Plivo Voice.
+        Plivo = "plivo",
+        /// An Asterisk of the customer's own: `chan_websocket` and AudioSocket.
+        Asterisk = "asterisk",
+        /// A jambonz, hosted or of the customer's own.
+        Jambonz = "jambonz",
+    }
 }
 
 impl Carrier {
-    /// Every carrier, in the order of the documentation.
-    pub const ALL: [Self; 7] = [
-        Self::Twilio,
-        Self::Telnyx,
-        Self::Vonage,
-        Self::Bandwidth,
-        Self::Plivo,
-        Self::Asterisk,
-        Self::Jambonz,
-    ];
-
-    /// The carrier in an address, in lower case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Twilio => "twilio",
-            Self::Telnyx => "telnyx",
-            Self::Vonage => "vonage",
-            Self::Bandwidth => "bandwidth",
-            Self::Plivo => "plivo",
-            Self::Asterisk => "asterisk",
-            Self::Jambonz => "jambonz",
-        }
-    }
-
     /// The settings that its requests are proven by.
     pub const fn proven_by(self) -> &'static [&'static str] {
         match self {

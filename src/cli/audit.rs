@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::store::{Act, AuditReport, AuditSearch, NewAudit, Store};
-use crate::units::UserId;
+use crate::units::{UserId, unhex};
 
 use super::output::Output;
 use super::phrases::id;
@@ -101,15 +101,7 @@ fn moment(text: &str) -> Result<OffsetDateTime, String> {
 }
 
 fn hash(text: &str) -> Result<[u8; 32], String> {
-    let refuse = || "a hash has 64 hexadecimal digits".to_owned();
-    let pair = |pair: &[u8]| {
-        let text = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(text, 16).ok()
-    };
-    let text = text.trim();
-    if !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(refuse());
-    }
-    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(pair).collect();
-    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(refuse)
+    let mut hash = [0; 32];
+    unhex(text.trim(), &mut hash).ok_or("a hash has 64 hexadecimal digits")?;
+    Ok(hash)
 }

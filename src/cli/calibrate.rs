@@ -9,10 +9,8 @@ use clap::Args;
 use time::OffsetDateTime;
 
 use crate::config::Config;
-use crate::decision::{Calibration, Policy, Similarity};
-use crate::measure::{
-    Benchmark, Condition, Fitting, Part, Pipeline, Protocol, calibrate, check, write_trial_table,
-};
+use crate::decision::{Calibration, Policy};
+use crate::measure::{Benchmark, Condition, Fitting, Part, Protocol, calibrate, check, write_trial_table};
 use crate::voiceprint::Card;
 
 use super::bench::Bar;
@@ -90,9 +88,6 @@ pub(super) struct CalibrateArgs {
     /// Effective prior of a target: where the ratios have to be right
     #[arg(long, value_name = "P", default_value_t = 0.005)]
     prior: f64,
-    /// Fit a line of the cosine itself, not of Fisher's z of it
-    #[arg(long)]
-    plain_cosine: bool,
     /// Fit with regard to how like each other the users of each roster are, so that the ratios of one line hold on
     /// another
     #[arg(long, conflicts_with_all = ["check", "trials"])]
@@ -193,7 +188,6 @@ fn benchmark<'a>(
             minimum_speech: card.minimum_net_speech(),
             ..config.board.policy
         },
-        pipeline: Pipeline::Product,
         enroll: protocol.enroll.condition.parse::<Condition>()?.prepare()?,
         tests,
         threads: threads(args.threads),
@@ -331,10 +325,5 @@ fn fitting(
         speakers,
         roster_reach: args.roster_reach,
         voices: in_use.and_then(|calibration| calibration.voices),
-        similarity: if args.plain_cosine {
-            Similarity::Cosine
-        } else {
-            Similarity::FisherZ
-        },
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn run(command: KeysCommand, store: &Store, output: Output) -> 
                 numbers: (!numbers.is_empty()).then(|| numbers.into_iter().collect()),
                 name,
             };
-            let (token, info) = store.create_key_of(new).await?;
+            let (token, info) = store.create_key(new).await?;
             let created = Created {
                 key: token.reveal(),
                 info: &info,

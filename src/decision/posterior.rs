@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Llr, NotFinite, Posterior, Seconds, UserId};
+use crate::units::{Llr, NotFinite, Posterior, Seconds, UserId, words};
 
 use super::policy::Policy;
 
@@ -21,46 +21,31 @@ pub struct VoiceEvidence<'a> {
     pub unfamiliar: bool,
 }
 
-/// Why nothing could be decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The caller has not said enough yet.
-    TooLittleSpeech,
-    /// Too noisy, clipped or broken to judge.
-    PoorAudio,
-    /// All of the roster is more like the call, or less, than on any call that the calibration was fitted on: what a ratio
-    /// would mean here is not known.
-    UnfamiliarLine,
-    /// More than one person speaks, and the last of them is nobody who could be named.
-    SeveralVoices,
-    /// Somebody of the roster fits, but not surely enough for a name: two users alike, or one not
-    /// well enough.
-    Ambiguous,
-    /// What was said was heard before, sound for sound: a recording is played.
-    Replayed,
-    /// A countermeasure takes the speech for a loudspeaker's or a synthesiser's.
-    Spoofed,
-    /// Nobody on the dialed number is enrolled.
-    EmptyRoster,
-    /// A part needed for the decision did not answer.
-    Unavailable,
-}
-
-impl Reason {
-    /// The name it has in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TooLittleSpeech => "too_little_speech",
-            Self::PoorAudio => "poor_audio",
-            Self::UnfamiliarLine => "unfamiliar_line",
-            Self::SeveralVoices => "several_voices",
-            Self::Ambiguous => "ambiguous",
-            Self::Replayed => "replayed",
-            Self::Spoofed => "spoofed",
-            Self::EmptyRoster => "empty_roster",
-            Self::Unavailable => "unavailable",
-        }
+words! {
+    /// Why nothing could be decided.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Reason {
+        /// The caller has not said enough yet.
+        TooLittleSpeech = "too_little_speech",
+        /// Too noisy, clipped or broken to judge.
+        PoorAudio = "poor_audio",
+        /// All of the roster is more like the call, or less, than on any call that the calibration was fitted on: what a ratio
+        /// would mean here is not known.
+        UnfamiliarLine = "unfamiliar_line",
+        /// More than one person speaks, and the last of them is nobody who could be named.
+        SeveralVoices = "several_voices",
+        /// Somebody of the roster fits, but not surely enough for a name: two users alike, or one not
+        /// well enough.
+        Ambiguous = "ambiguous",
+        /// What was said was heard before, sound for sound: a recording is played.
+        Replayed = "replayed",
+        /// A countermeasure takes the speech for a loudspeaker's or a synthesiser's.
+        Spoofed = "spoofed",
+        /// Nobody on the dialed number is enrolled.
+        EmptyRoster = "empty_roster",
+        /// A part needed for the decision did not answer.
+        Unavailable = "unavailable",
     }
 }
 

@@ -6,66 +6,37 @@ use utoipa::ToSchema;
 use super::caller::CallerNumber;
 use super::headers::Headers;
 use super::scan::Address;
+use crate::units::words;
 
 /// Most places of a call's forwarding evidence that are kept.
 const MAX_PLACES: usize = 32;
 
-/// Who brought the news.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// Vapi's webhooks.
-    Vapi,
-    /// Twilio.
-    Twilio,
-    /// Telnyx.
-    Telnyx,
-    /// Vonage.
-    Vonage,
-    /// Bandwidth.
-    Bandwidth,
-    /// Plivo.
-    Plivo,
-    /// An Asterisk of the operator's.
-    Asterisk,
-    /// A jambonz of the operator's.
-    Jambonz,
-    /// A SIP message itself.
-    Sip,
-    /// A plain audio stream.
-    #[default]
-    Pcm,
-}
-
-impl Source {
-    /// All there are.
-    pub const ALL: [Self; 10] = [
-        Self::Vapi,
-        Self::Twilio,
-        Self::Telnyx,
-        Self::Vonage,
-        Self::Bandwidth,
-        Self::Plivo,
-        Self::Asterisk,
-        Self::Jambonz,
-        Self::Sip,
-        Self::Pcm,
-    ];
-
-    /// The name it has in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Vapi => "vapi",
-            Self::Twilio => "twilio",
-            Self::Telnyx => "telnyx",
-            Self::Vonage => "vonage",
-            Self::Bandwidth => "bandwidth",
-            Self::Plivo => "plivo",
-            Self::Asterisk => "asterisk",
-            Self::Jambonz => "jambonz",
-            Self::Sip => "sip",
-            Self::Pcm => "pcm",
-        }
+words! {
+    /// Who brought the news.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Source {
+        /// Vapi's webhooks.
+        Vapi = "vapi",
+        /// Twilio.
+        Twilio = "twilio",
+        /// Telnyx.
+        Telnyx = "telnyx",
+        /// Vonage.
+        Vonage = "vonage",
+        /// Bandwidth.
+        Bandwidth = "bandwidth",
+        /// Plivo.
+        Plivo = "plivo",
+        /// An Asterisk of the operator's.
+        Asterisk = "asterisk",
+        /// A jambonz of the operator's.
+        Jambonz = "jambonz",
+        /// A SIP message itself.
+        Sip = "sip",
+        /// A plain audio stream.
+        #[default]
+        Pcm = "pcm",
     }
 }
 
@@ -135,64 +106,36 @@ impl Attestation {
     }
 }
 
-/// Where forwarding evidence was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// A field of one's own SBC or carrier application (`X-Forwarded-From`).
-    XForwardedFrom,
-    /// Twilio's `ForwardedFrom`, or Vapi's `transport.forwardedFrom` made of it.
-    ForwardedFrom,
-    /// Bandwidth's `diversion.origTo`.
-    OrigTo,
-    /// The Diversion header (RFC 5806).
-    Diversion,
-    /// The History-Info header (RFC 7044).
-    HistoryInfo,
-    /// Referred-By (RFC 3892): who transferred the call, weak.
-    ReferredBy,
-    /// P-Asserted-Identity (RFC 3325): weak, and only where it is not the caller.
-    PAssertedIdentity,
-    /// Remote-Party-ID (draft-ietf-sip-privacy), as P-Asserted-Identity; P-Preferred-Identity (RFC 3325) is read as one
-    /// that nobody screened.
-    RemotePartyId,
-    /// A PASSporT's `div` (RFC 8946).
-    PassportDiv,
-    /// A PASSporT's `dest` that is not the dialed number.
-    PassportDest,
+words! {
+    /// Where forwarding evidence was found.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Place {
+        /// A field of one's own SBC or carrier application (`X-Forwarded-From`).
+        XForwardedFrom = "x_forwarded_from",
+        /// Twilio's `ForwardedFrom`, or Vapi's `transport.forwardedFrom` made of it.
+        ForwardedFrom = "forwarded_from",
+        /// Bandwidth's `diversion.origTo`.
+        OrigTo = "orig_to",
+        /// The Diversion header (RFC 5806).
+        Diversion = "diversion",
+        /// The History-Info header (RFC 7044).
+        HistoryInfo = "history_info",
+        /// Referred-By (RFC 3892): who transferred the call, weak.
+        ReferredBy = "referred_by",
+        /// P-Asserted-Identity (RFC 3325): weak, and only where it is not the caller.
+        PAssertedIdentity = "p_asserted_identity",
+        /// Remote-Party-ID (draft-ietf-sip-privacy), as P-Asserted-Identity; P-Preferred-Identity (RFC 3325) is read as one
+        /// that nobody screened.
+        RemotePartyId = "remote_party_id",
+        /// A PASSporT's `div` (RFC 8946).
+        PassportDiv = "passport_div",
+        /// A PASSporT's `dest` that is not the dialed number.
+        PassportDest = "passport_dest",
+    }
 }
 
 impl Place {
-    /// All there are.
-    pub const ALL: [Self; 10] = [
-        Self::XForwardedFrom,
-        Self::ForwardedFrom,
-        Self::OrigTo,
-        Self::Diversion,
-        Self::HistoryInfo,
-        Self::ReferredBy,
-        Self::PAssertedIdentity,
-        Self::RemotePartyId,
-        Self::PassportDiv,
-        Self::PassportDest,
-    ];
-
-    /// The name it has in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::XForwardedFrom => "x_forwarded_from",
-            Self::ForwardedFrom => "forwarded_from",
-            Self::OrigTo => "orig_to",
-            Self::Diversion => "diversion",
-            Self::HistoryInfo => "history_info",
-            Self::ReferredBy => "referred_by",
-            Self::PAssertedIdentity => "p_asserted_identity",
-            Self::RemotePartyId => "remote_party_id",
-            Self::PassportDiv => "passport_div",
-            Self::PassportDest => "passport_dest",
-        }
-    }
-
     /// Whether it is no more than a hint of who forwarded, even of a known peer: it is there to say something else.
     pub const fn is_hint(self) -> bool {
         matches!(

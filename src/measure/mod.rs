@@ -42,8 +42,8 @@ mod report;
 pub use bench::{
     Alone, BenchError, Benchmark, Cell, Checked, ConditionFigures, ConditionScores, Curves, Decided, Details,
     Ends, Fit, Fitted, Fitting, Handed, Handover, Identification, Leakage, Listed, Looking, Metrics, Outcome,
-    Part, Pick, Pipeline, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Told,
-    Waiting, Words, calibrate, check, run, score_pairs, write_trial_table,
+    Part, Pick, Progress, Rate, RosterSize, RunCard, Said, Sequential, Share, Spread, Stood, Told, Waiting,
+    Words, calibrate, check, run, score_pairs, write_trial_table,
 };
 pub use bootstrap::{Draws, Intervals, Paired, bootstrap};
 pub use condition::{Condition, ConditionError, Prepared};

@@ -14,6 +14,7 @@ use crate::switchboard::{
     ARROW_SECONDS, DECISION_LAG, NET_SPEECH_SECONDS, OUTCOMES, REFUSED, REPLAYS, RETIRED, SPOOFED,
     UNACCOUNTED, UNRECORDED, UNWRITTEN, WAITING,
 };
+use crate::units::words;
 
 use super::{from_zero, process_metrics};
 
@@ -88,24 +89,16 @@ pub(super) fn refused() {
     counter!(REFUSED).increment(1);
 }
 
-/// What became of an AudioSocket connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum AudioSocketEnd {
-    /// A call was heard to its end.
-    Heard,
-    /// What came could not be taken: no UUID that is waited for, broken frames, nothing for too long.
-    Refused,
-    /// The peer may not connect.
-    Stranger,
-}
-
-impl AudioSocketEnd {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Heard => "heard",
-            Self::Refused => "refused",
-            Self::Stranger => "stranger",
-        }
+words! {
+    /// What became of an AudioSocket connection.
+    #[derive(Debug, Clone, Copy)]
+    pub(super) enum AudioSocketEnd {
+        /// A call was heard to its end.
+        Heard = "heard",
+        /// What came could not be taken: no UUID that is waited for, broken frames, nothing for too long.
+        Refused = "refused",
+        /// The peer may not connect.
+        Stranger = "stranger",
     }
 }
 
@@ -114,30 +107,20 @@ pub(super) fn audiosocket(end: AudioSocketEnd) {
     counter!(AUDIOSOCKETS, "outcome" => end.name()).increment(1);
 }
 
-/// What became of a TLS handshake.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum HandshakeEnd {
-    /// It came about.
-    Done,
-    /// The other side spoke something else, or went away.
-    Failed,
-    /// HTTP came in the clear.
-    Plain,
-    /// It took too long.
-    Late,
-    /// It was cut off, the oldest of too many.
-    Crowded,
-}
-
-impl HandshakeEnd {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Plain => "plain",
-            Self::Late => "late",
-            Self::Crowded => "crowded",
-        }
+words! {
+    /// What became of a TLS handshake.
+    #[derive(Debug, Clone, Copy)]
+    pub(super) enum HandshakeEnd {
+        /// It came about.
+        Done = "done",
+        /// The other side spoke something else, or went away.
+        Failed = "failed",
+        /// HTTP came in the clear.
+        Plain = "plain",
+        /// It took too long.
+        Late = "late",
+        /// It was cut off, the oldest of too many.
+        Crowded = "crowded",
     }
 }
 
@@ -245,20 +228,10 @@ fn describe() {
 fn begin_at_zero() {
     gauge!(LIVE_CALLS).set(0.0);
     counter!(FAULTS).increment(0);
-    for end in [
-        AudioSocketEnd::Heard,
-        AudioSocketEnd::Refused,
-        AudioSocketEnd::Stranger,
-    ] {
+    for end in AudioSocketEnd::ALL {
         counter!(AUDIOSOCKETS, "outcome" => end.name()).increment(0);
     }
-    for end in [
-        HandshakeEnd::Done,
-        HandshakeEnd::Failed,
-        HandshakeEnd::Plain,
-        HandshakeEnd::Late,
-        HandshakeEnd::Crowded,
-    ] {
+    for end in HandshakeEnd::ALL {
         counter!(HANDSHAKES, "outcome" => end.name()).increment(0);
     }
     from_zero::begin_at_zero();

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::samples::RATE;
@@ -47,7 +48,7 @@ impl Default for SpeechSettings {
 }
 
 /// A stretch of speech, in samples at 16 kHz from the start of the stream; `end` is exclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// The first sample, counted from 0.
     pub start: usize,

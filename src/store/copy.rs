@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Postgres, Row};
 use thiserror::Error;
 
-use super::database::{Pool, Value, postgres, sqlite};
+use super::database::{Pool, Value, bound, postgres, sqlite};
 use super::secrets::keyring;
 use super::values::sha256;
 use super::{Store, StoreError, StoreSettings};
@@ -243,16 +243,7 @@ impl Table {
         while let Some(row) = futures_util::TryStreamExt::try_next(&mut rows).await? {
             let values = self.values(|nth, kind| from_sqlite(&row, nth, kind))?;
             sent.add(&values);
-            let mut query = sqlx::query(AssertSqlSafe(insert.clone()));
-            for value in values {
-                query = match value {
-                    Value::Truth(value) => query.bind(value),
-                    Value::Whole(value) => query.bind(value),
-                    Value::Real(value) => query.bind(value),
-                    Value::Text(value) => query.bind(value),
-                    Value::Bytes(value) => query.bind(value),
-                };
-            }
+            let query = bound!(sqlx::query::<Postgres>(AssertSqlSafe(insert.clone())), values);
             query.execute(&mut *target).await?;
         }
         drop(rows);

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 /// Readable and writable by the owner alone.
 const PRIVATE_FILE: u32 = 0o600;
 /// What nobody but a key's owner may do with it, and its group no more than read it: so it is handed to a service that is
@@ -108,6 +110,25 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
     File::open(folder_of(path))?.sync_all()
+}
+
+/// Reads a key's file; `None` where there is none.
+pub(super) fn read_key(path: &Path) -> io::Result<Option<Zeroizing<[u8; 32]>>> {
+    match std::fs::read(path).map(Zeroizing::new) {
+        Ok(bytes) => <[u8; 32]>::try_from(bytes.as_slice())
+            .map(|bytes| Some(Zeroizing::new(bytes)))
+            .map_err(|_| io::Error::other("it does not have 32 bytes")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a key and its file. The caller holds the database's write lock, so that two processes cannot make two.
+pub(super) fn make_key(path: &Path) -> io::Result<Zeroizing<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    getrandom::fill(&mut *bytes).map_err(io::Error::other)?;
+    write_private(path, &*bytes)?;
+    Ok(bytes)
 }
 
 /// Gives `new` the owner, the group and the rights of `old`, but never to the world.

@@ -130,8 +130,9 @@ impl LiveCall {
 
     /// How much speech its present stream has brought.
     pub fn net_speech(&self) -> Seconds {
-        let session = self.session.as_ref();
-        session.map_or(Seconds::ZERO, |session| session.net_speech())
+        self.session
+            .as_ref()
+            .map_or(Seconds::ZERO, |session| session.net_speech())
     }
 
     /// Gives its place to others until it goes on, as while its caller is on hold. What was heard so far stays.

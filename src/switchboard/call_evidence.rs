@@ -200,10 +200,7 @@ impl CallEvidence {
                     "calls before call {id} cannot be read, so that its caller's number says nothing of who speaks: {fault}"
                 );
             }
-            Arc::new(CallerHistory {
-                is_unread: true,
-                ..CallerHistory::default()
-            })
+            Arc::new(CallerHistory::unread())
         });
     }
 

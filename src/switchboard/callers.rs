@@ -53,6 +53,14 @@ impl CallerHistory {
         history
     }
 
+    /// Those that could not be read.
+    pub fn unread() -> Self {
+        Self {
+            is_unread: true,
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, verdict: &Value) {
         let Some((user, own)) = heard_with(verdict) else {
             return;

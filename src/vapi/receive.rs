@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,11 +44,6 @@ impl Vapi {
         // First of all: whoever does not know the backends would drop what waits for them.
         let saved = Saved::read(&settings)?;
         let markers = Markers::new(&board.store().marker_key().await?);
-        let tokens = Tokens::default();
-        let now = OffsetDateTime::now_utc();
-        for (sha256, expires_at) in board.store().good_tokens().await? {
-            tokens.remember(sha256, expires_at, now);
-        }
         let relay = Relay::open(board.store(), &settings, &saved).await?;
         let capture = settings
             .capture_dir
@@ -82,7 +76,8 @@ impl Vapi {
             inventory: Inventory::default(),
             tasks: TaskTracker::new(),
             leaving: CancellationToken::new(),
-            tokens,
+            // Those of an earlier run are looked up when they come.
+            tokens: Tokens::default(),
             work: Arc::new(Semaphore::new(MOST_AT_WORK)),
         });
         tokio::spawn(Arc::clone(&vapi).sweep());

@@ -116,7 +116,8 @@ impl Vapi {
         }
     }
 
-    /// Takes over the token of a request that another node of this deployment issued, before the request is checked.
+    /// Takes over the token of a request that another node of this deployment issued, or an earlier run of this one, before
+    /// the request is checked.
     pub async fn recognise(&self, authorization: Option<&str>) {
         let VapiAuth::OAuth2 { .. } = &self.settings.auth else {
             return;

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::decision::{Decision, Outcome, Reason};
 use crate::samples::quality::QualityMeter;
-use crate::units::{DialedNumber, Llr, Seconds, UserId};
+use crate::units::{DialedNumber, Llr, Seconds, UserId, words};
 use crate::voiceprint::{Bandwidth, ModelId};
 
 use super::Warning;
@@ -14,26 +14,17 @@ use super::Warning;
 /// roster of thousands stays some kilobytes.
 const MAX_CANDIDATES: usize = 10;
 
-/// The three things that can be said of a speaker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OutcomeName {
-    /// It is a user of the dialed number.
-    Identified,
-    /// It is nobody on the roster.
-    Unknown,
-    /// It cannot be said; `reason` says why.
-    Inconclusive,
-}
-
-impl OutcomeName {
-    /// Its name in documents.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Identified => "identified",
-            Self::Unknown => "unknown",
-            Self::Inconclusive => "inconclusive",
-        }
+words! {
+    /// The three things that can be said of a speaker.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub enum OutcomeName {
+        /// It is a user of the dialed number.
+        Identified = "identified",
+        /// It is nobody on the roster.
+        Unknown = "unknown",
+        /// It cannot be said; `reason` says why.
+        Inconclusive = "inconclusive",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::units::Llr;
@@ -12,7 +13,7 @@ use crate::voiceprint::{Countermeasure, CountermeasureError};
 const WINDOWS: usize = 4;
 
 /// What a countermeasure says of a stream.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Presentation {
     /// How much likelier the latest speech is where it is spoofed than where it is bona fide.
     pub llr: Llr,

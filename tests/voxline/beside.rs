@@ -3,12 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use voxline::voiceprint::{Card, CardError, Embedding, Extractor, Recipe};
 
 use crate::public_models::install;
-use crate::support::{runtime, sentence};
+use crate::support::{runtime, sentence, sha256};
 
 /// The `mean` and the `nemo` graph as models of one folder, and the first with a `[beside]` of these lines.
 fn models(beside: &str) -> TempDir {
@@ -138,8 +137,7 @@ fn the_file_of_the_model_beside_is_checked_as_well() {
     let models = models(NEMO);
     for name in ["mean", "nemo"] {
         let folder = models.path().join(name);
-        let hash = Sha256::digest(fs::read(folder.join(format!("{name}.onnx"))).unwrap());
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = sha256(&fs::read(folder.join(format!("{name}.onnx"))).unwrap());
         let text = fs::read_to_string(folder.join("card.toml")).unwrap();
         fs::write(folder.join("card.toml"), text.replace(&"0".repeat(64), &hash)).unwrap();
     }

@@ -1,4 +1,4 @@
-//! The real program as a service: started, killed, started again, told to end.
+//! The real program as a service: started, told to end, beside other processes on its store.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -235,21 +235,6 @@ impl Logged {
         self.child.wait().unwrap();
         self.written()
     }
-}
-
-#[tokio::test]
-async fn an_enrolment_that_was_acknowledged_survives_kill_9() {
-    let data = tempfile::tempdir().unwrap();
-    let mut service = Service::start(data.path());
-    let alice = service.enrol_alice().await;
-    service.tell("-KILL");
-    service.child.wait().unwrap();
-
-    let service = Service::start(data.path());
-    assert_eq!(service.get("/readyz").await.0, 200);
-    let said = service.identify_alice().await;
-    assert_eq!(said["outcome"], "identified", "{said}");
-    assert_eq!(said["user_id"], json!(alice));
 }
 
 #[tokio::test]

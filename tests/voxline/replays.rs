@@ -38,9 +38,9 @@ fn is_replay(heard: &Fingerprint, kept: &[KeptFingerprint]) -> bool {
     ReplaySearch::default().finds(heard, kept)
 }
 
-fn noise(seed: u64, samples: usize) -> Vec<f32> {
-    let mut rng = voxline::measure::Rng::new(seed);
-    (0..samples).map(|_| 0.05 * rng.normal() as f32).collect()
+/// Eight seconds of white noise.
+fn noise(seed: u64) -> Vec<f32> {
+    Rng::new(seed).noise(-26.0, at_16k(8.0))
 }
 
 /// What a recording goes through on its way.
@@ -138,7 +138,7 @@ fn silence_tones_and_noise_match_nothing() {
         ("ring-back", ring),
         ("hum", hum),
         ("silence", silence),
-        ("noise", noise(1, at_16k(8.0))),
+        ("noise", noise(1)),
     ] {
         let found = heard(&mut vad, &sound);
         assert!(
@@ -148,7 +148,7 @@ fn silence_tones_and_noise_match_nothing() {
         // And if all of it were taken for speech.
         assert!(!is_replay(&whole(&sound), &speech), "{name}");
     }
-    let (one, other) = (noise(2, at_16k(8.0)), noise(3, at_16k(8.0)));
+    let (one, other) = (noise(2), noise(3));
     assert!(!is_replay(&whole(&one), &[whole(&other).kept(LONG)]));
 }
 

@@ -1,10 +1,5 @@
 //! Laws of the store, and the house they are tried in.
 
-#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
-mod postgres;
-#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
-mod sqlite;
-
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -22,8 +17,82 @@ use voxline::store::{
     PinChange, PinRule, Scope, ShareChange, Store, StoreError, StoreSettings, Token, User, UserPatch,
     UsersWanted,
 };
-use voxline::units::{CallId, DialedNumber, EnrolmentId, PhoneNumber, Seconds, TenantId, UserId};
+use voxline::units::{CallId, DialedNumber, EnrolmentId, PhoneNumber, Seconds, TenantId, UserId, hex};
 use voxline::voiceprint::{Bandwidth, Embedding, ModelId, Voiceprint};
+
+use crate::support::{holds, new_key};
+
+/// The store's laws on PostgreSQL.
+#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
+#[path = "store"]
+mod postgres {
+    use super::*;
+
+    /// A deployment on PostgreSQL.
+    type TestDeployment = super::TestDeployment<OnPostgres>;
+
+    mod audit;
+    mod beside;
+    mod calls;
+    mod concurrency;
+    mod enrolments;
+    mod erasure;
+    mod erasure_in_calls;
+    mod fingerprints;
+    mod invites;
+    mod keyring;
+    mod keys;
+    mod models;
+    mod numbers;
+    mod people;
+    mod pin_tags;
+    mod pins;
+    mod relays;
+    mod retention;
+    mod rosters;
+    mod sealing;
+    mod server;
+    mod sharing;
+    mod taking_over;
+    mod tenants;
+    mod users;
+}
+
+/// The store's laws on SQLite.
+#[allow(clippy::duplicate_mod, reason = "each law is held on both databases")]
+#[path = "store"]
+mod sqlite {
+    use super::*;
+
+    /// A deployment on SQLite.
+    type TestDeployment = super::TestDeployment<OnSqlite>;
+
+    mod audit;
+    mod backed_up_keys;
+    mod backups;
+    mod calls;
+    mod concurrency;
+    mod enrolments;
+    mod erasure;
+    mod erasure_in_calls;
+    mod file;
+    mod fingerprints;
+    mod invites;
+    mod keyring;
+    mod keys;
+    mod models;
+    mod numbers;
+    mod people;
+    mod pin_tags;
+    mod pins;
+    mod relays;
+    mod retention;
+    mod rosters;
+    mod sealing;
+    mod sharing;
+    mod tenants;
+    mod users;
+}
 
 /// A database that the laws are held on.
 trait Database {
@@ -300,10 +369,14 @@ async fn rows_at_rest(url: &str) -> Vec<u8> {
     all
 }
 
-/// How many of the embedding's 64-byte pieces are in `bytes`: a torn copy counts too.
+/// How many pieces of the embedding are in `bytes`.
 fn pieces_found(bytes: &[u8], print: &Voiceprint) -> usize {
-    let raw = print.embedding.to_bytes();
-    let pieces: std::collections::HashSet<&[u8]> = raw.chunks_exact(64).collect();
+    pieces_of(bytes, &print.embedding.to_bytes())
+}
+
+/// How many 64-byte pieces of `something` are in `bytes`: a torn copy counts too.
+fn pieces_of(bytes: &[u8], something: &[u8]) -> usize {
+    let pieces: std::collections::HashSet<&[u8]> = something.chunks_exact(64).collect();
     // Files of megabytes are searched: most places are ruled out by their first two bytes.
     let mut begins = vec![false; 1 << 16];
     let begin = |piece: &[u8]| usize::from(u16::from_le_bytes([piece[0], piece[1]]));

@@ -10,8 +10,9 @@ use voxline::config::Config;
 use voxline::engine::{Analyst, Models};
 use voxline::onnx::Runtime;
 use voxline::settings::Sources;
+use voxline::store::{NewKey, Scope};
 use voxline::switchboard::{DEFAULT_MODEL, Installed, installed};
-use voxline::units::Hertz;
+use voxline::units::{Hertz, TenantId, hex};
 use voxline::voiceprint::{Card, ModelId};
 
 /// The project's folder: these tests are a package in it.
@@ -81,10 +82,23 @@ pub fn floats(path: &str) -> Vec<f32> {
 
 /// The SHA-256 of some bytes, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// Whether `wanted` stands anywhere in `bytes`.
+pub fn holds(bytes: &[u8], wanted: impl AsRef<[u8]>) -> bool {
+    let wanted = wanted.as_ref();
+    bytes.windows(wanted.len()).any(|piece| piece == wanted)
+}
+
+/// A key of the default tenant, for all its numbers.
+pub fn new_key(scopes: impl IntoIterator<Item = Scope>, name: Option<&str>) -> NewKey {
+    NewKey {
+        tenant: TenantId::DEFAULT,
+        scopes: scopes.into_iter().collect(),
+        numbers: None,
+        name: name.map(str::to_owned),
+    }
 }
 
 /// Links the shipped models into the folder `models` of `folder`, which it gives.

@@ -6,14 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::owner::Owner;
 use super::{Refusal, Signed, same};
-
-/// Whose login it is, and the settings it stands in.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Owner {
-    carrier: &'static str,
-    keys: &'static str,
-}
 
 pub(super) const BANDWIDTH: Owner = Owner {
     carrier: "Bandwidth",
@@ -27,22 +21,6 @@ pub(super) const JAMBONZ: Owner = Owner {
     carrier: "jambonz",
     keys: "jambonz.username and jambonz.password",
 };
-
-impl Owner {
-    pub(super) const fn lacking(self) -> Refusal {
-        Refusal::NotConfigured {
-            carrier: self.carrier,
-            keys: self.keys,
-        }
-    }
-
-    const fn wrong(self) -> Refusal {
-        Refusal::Wrong {
-            carrier: self.carrier,
-            keys: self.keys,
-        }
-    }
-}
 
 /// A name and password that a carrier is told to bring.
 #[derive(Clone)]
@@ -64,10 +42,7 @@ impl BasicLogin {
 
     pub(super) fn check(&self, owner: Owner, request: &Signed) -> Result<(), Refusal> {
         let wrong = owner.wrong();
-        let value = (request.header)("authorization").ok_or(Refusal::Unsigned {
-            carrier: owner.carrier,
-            header: "authorization",
-        })?;
+        let value = (request.header)("authorization").ok_or(owner.unsigned("authorization"))?;
         let (scheme, credentials) = value.split_once(' ').ok_or(wrong)?;
         if !scheme.eq_ignore_ascii_case("basic") {
             return Err(wrong);

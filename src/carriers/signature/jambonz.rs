@@ -5,28 +5,27 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
+use super::owner::Owner;
 use super::{Refusal, Signed, TOLERANCE_SECONDS, same};
 use crate::units::hex;
 
 const HEADER: &str = "jambonz-signature";
-const KEYS: &str = "jambonz.webhook_secret";
-pub(super) const LACKING: Refusal = Refusal::NotConfigured {
+const OWNER: Owner = Owner {
     carrier: "jambonz",
+    keys: "jambonz.webhook_secret",
+};
+const EITHER: Owner = Owner {
     keys: "jambonz.webhook_secret, or jambonz.username and jambonz.password",
+    ..OWNER
 };
-const WRONG: Refusal = Refusal::Wrong {
-    carrier: "jambonz",
-    keys: KEYS,
-};
+pub(super) const LACKING: Refusal = EITHER.lacking();
+const WRONG: Refusal = OWNER.wrong();
 
 /// The most signatures of a header that are looked at: more than one where a secret is being changed.
 const MOST: usize = 8;
 
 pub(super) fn check(secret: &SecretString, request: &Signed) -> Result<(), Refusal> {
-    let header = (request.header)(HEADER).ok_or(Refusal::Unsigned {
-        carrier: "jambonz",
-        header: HEADER,
-    })?;
+    let header = (request.header)(HEADER).ok_or(OWNER.unsigned(HEADER))?;
     let parts = || header.split(',').filter_map(|part| part.trim().split_once('='));
     let time = parts()
         .find_map(|(name, value)| (name == "t").then_some(value))
@@ -48,7 +47,7 @@ pub(super) fn check(secret: &SecretString, request: &Signed) -> Result<(), Refus
     }
     let time: i64 = time.parse().map_err(|_| WRONG)?;
     if time.abs_diff(request.now) > TOLERANCE_SECONDS.unsigned_abs() {
-        return Err(Refusal::Stale { carrier: "jambonz" });
+        return Err(OWNER.stale());
     }
     Ok(())
 }
@@ -80,7 +79,7 @@ mod tests {
         );
         let later = header.replace("t=1760000000", "t=1760000001");
         assert_eq!(said(&later, BODY, 1_760_000_000), Err(WRONG));
-        let stale = Refusal::Stale { carrier: "jambonz" };
+        let stale = OWNER.stale();
         assert_eq!(said(&header, BODY, 1_760_000_301), Err(stale));
     }
 

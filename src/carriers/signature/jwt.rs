@@ -8,21 +8,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::owner::Owner;
 use super::{Refusal, Signed, TOLERANCE_SECONDS};
 use crate::units::hex;
 
 /// The most bytes of a token; Vonage's have some hundreds.
 const LONGEST: usize = 8 * 1024;
 
-const KEYS: &str = "vonage.signature_secret";
-pub(super) const LACKING: Refusal = Refusal::NotConfigured {
+const OWNER: Owner = Owner {
     carrier: "Vonage",
-    keys: KEYS,
+    keys: "vonage.signature_secret",
 };
-const WRONG: Refusal = Refusal::Wrong {
-    carrier: "Vonage",
-    keys: KEYS,
-};
+pub(super) const LACKING: Refusal = OWNER.lacking();
+const WRONG: Refusal = OWNER.wrong();
 
 #[derive(Deserialize)]
 struct Head {
@@ -39,10 +37,7 @@ struct Claims {
 }
 
 pub(super) fn check(secret: &SecretString, request: &Signed) -> Result<(), Refusal> {
-    let value = (request.header)("authorization").ok_or(Refusal::Unsigned {
-        carrier: "Vonage",
-        header: "authorization",
-    })?;
+    let value = (request.header)("authorization").ok_or(OWNER.unsigned("authorization"))?;
     let token = value
         .split_once(' ')
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
@@ -59,11 +54,7 @@ pub(super) fn check(secret: &SecretString, request: &Signed) -> Result<(), Refus
         && claims
             .nbf
             .is_none_or(|begin| begin <= request.now.saturating_add(TOLERANCE_SECONDS));
-    if fresh {
-        Ok(())
-    } else {
-        Err(Refusal::Stale { carrier: "Vonage" })
-    }
+    if fresh { Ok(()) } else { Err(OWNER.stale()) }
 }
 
 /// The claims of a token with a good signature. Only HS256: a token that names another algorithm, `none`
@@ -163,7 +154,7 @@ mod tests {
 
     #[test]
     fn old_and_early_tokens_and_other_issuers_are_refused() {
-        let stale = Err(Refusal::Stale { carrier: "Vonage" });
+        let stale = Err(OWNER.stale());
         for (member, value, expected) in [
             ("iat", json!(NOW - 300), Ok(())),
             ("iat", json!(NOW - 301), stale),

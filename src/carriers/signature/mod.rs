@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads what a request says; that comes after, and only for requests that passed.
 
+mod owner;
+
 mod basic;
 mod jambonz;
 mod jwt;

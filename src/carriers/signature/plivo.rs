@@ -10,20 +10,18 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
+use super::owner::Owner;
 use super::{Refusal, Signed, as_websocket};
 use crate::carriers::form;
 
 pub(super) const HEADER: &str = "x-plivo-signature-v3";
 const NONCE: &str = "x-plivo-signature-v3-nonce";
-const KEYS: &str = "plivo.auth_token and public_url";
-pub(super) const LACKING: Refusal = Refusal::NotConfigured {
+const OWNER: Owner = Owner {
     carrier: "Plivo",
-    keys: KEYS,
+    keys: "plivo.auth_token and public_url",
 };
-const WRONG: Refusal = Refusal::Wrong {
-    carrier: "Plivo",
-    keys: KEYS,
-};
+pub(super) const LACKING: Refusal = OWNER.lacking();
+const WRONG: Refusal = OWNER.wrong();
 
 pub(super) fn check(token: &SecretString, base: &str, request: &Signed) -> Result<(), Refusal> {
     let parameters = if request.is_form() {
@@ -45,12 +43,7 @@ pub(super) fn check_handshake(token: &SecretString, base: &str, request: &Signed
 }
 
 fn check_text(token: &SecretString, text: &str, request: &Signed) -> Result<(), Refusal> {
-    let header = |header: &'static str| {
-        (request.header)(header).ok_or(Refusal::Unsigned {
-            carrier: "Plivo",
-            header,
-        })
-    };
+    let header = |header: &'static str| (request.header)(header).ok_or(OWNER.unsigned(header));
     let (signatures, nonce) = (header(HEADER)?, header(NONCE)?);
     // One for each auth token of the account.
     let any = signatures.split(',').any(|signature| {

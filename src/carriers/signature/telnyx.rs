@@ -4,27 +4,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, UnparsedPublicKey};
 
+use super::owner::Owner;
 use super::{Refusal, Signed, TOLERANCE_SECONDS};
 
 const SIGNATURE: &str = "telnyx-signature-ed25519";
 const TIMESTAMP: &str = "telnyx-timestamp";
-const KEYS: &str = "telnyx.public_key";
-pub(super) const LACKING: Refusal = Refusal::NotConfigured {
+const OWNER: Owner = Owner {
     carrier: "Telnyx",
-    keys: KEYS,
+    keys: "telnyx.public_key",
 };
-const WRONG: Refusal = Refusal::Wrong {
-    carrier: "Telnyx",
-    keys: KEYS,
-};
+pub(super) const LACKING: Refusal = OWNER.lacking();
+const WRONG: Refusal = OWNER.wrong();
 
 pub(super) fn check(key: &[u8; 32], request: &Signed) -> Result<(), Refusal> {
-    let header = |header: &'static str| {
-        (request.header)(header).ok_or(Refusal::Unsigned {
-            carrier: "Telnyx",
-            header,
-        })
-    };
+    let header = |header: &'static str| (request.header)(header).ok_or(OWNER.unsigned(header));
     let (signature, time) = (header(SIGNATURE)?, header(TIMESTAMP)?);
     let signature = STANDARD.decode(signature.trim()).map_err(|_| WRONG)?;
     // The text as it came is what was signed.
@@ -37,7 +30,7 @@ pub(super) fn check(key: &[u8; 32], request: &Signed) -> Result<(), Refusal> {
         .map_err(|_| WRONG)?;
     let time: i64 = time.trim().parse().map_err(|_| WRONG)?;
     if time.abs_diff(request.now) > TOLERANCE_SECONDS.unsigned_abs() {
-        return Err(Refusal::Stale { carrier: "Telnyx" });
+        return Err(OWNER.stale());
     }
     Ok(())
 }
@@ -74,9 +67,9 @@ mod tests {
             (1_760_000_000, Ok(())),
             (1_760_000_300, Ok(())),
             (1_759_999_700, Ok(())),
-            (1_760_000_301, Err(Refusal::Stale { carrier: "Telnyx" })),
-            (1_759_999_699, Err(Refusal::Stale { carrier: "Telnyx" })),
-            (i64::MIN, Err(Refusal::Stale { carrier: "Telnyx" })),
+            (1_760_000_301, Err(OWNER.stale())),
+            (1_759_999_699, Err(OWNER.stale())),
+            (i64::MIN, Err(OWNER.stale())),
         ] {
             assert_eq!(said(&request(BODY, GOOD, "1760000000", now)), expected, "{now}");
         }

@@ -9,33 +9,32 @@ mod signer;
 use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
+use super::owner::Owner;
 use super::{Refusal, Signed, as_websocket};
 use crate::carriers::form;
 use crate::units::hex;
 use signer::{Hash, Signer};
 
 pub(super) const HEADER: &str = "x-twilio-signature";
-const KEYS: &str = "twilio.auth_token and public_url";
-const LACKING: Refusal = Refusal::NotConfigured {
+const OWNER: Owner = Owner {
     carrier: "Twilio",
-    keys: KEYS,
+    keys: "twilio.auth_token and public_url",
 };
-const WRONG: Refusal = Refusal::Wrong {
-    carrier: "Twilio",
-    keys: KEYS,
-};
+const LACKING: Refusal = OWNER.lacking();
+const WRONG: Refusal = OWNER.wrong();
 
 /// `key=ID,algorithm=NAME`: the shared key, and the hash it is signed with. Without it, or empty: the auth token and SHA-1.
 const SHARED_HEADER: &str = "x-twilio-webhooks-signature-settings";
-const SHARED_KEYS: &str = "twilio.shared_key and public_url";
-const SHARED_LACKING: Refusal = Refusal::NotConfigured {
+const SHARED: Owner = Owner {
     carrier: "Twilio with a shared key",
-    keys: SHARED_KEYS,
+    keys: "twilio.shared_key and public_url",
 };
-const SHARED_WRONG: Refusal = Refusal::Wrong {
-    carrier: "Twilio",
-    keys: SHARED_KEYS,
-};
+const SHARED_LACKING: Refusal = SHARED.lacking();
+const SHARED_WRONG: Refusal = Owner {
+    carrier: OWNER.carrier,
+    ..SHARED
+}
+.wrong();
 const UNKNOWN_HASH: Refusal = Refusal::UnknownAlgorithm {
     carrier: "Twilio",
     known: "HMAC_SHA1 and HMAC_SHA256",
@@ -43,15 +42,12 @@ const UNKNOWN_HASH: Refusal = Refusal::UnknownAlgorithm {
 
 /// SignalWire signs as Twilio does, with the project's signing key for the auth token.
 pub(super) const SIGNALWIRE_HEADER: &str = "x-signalwire-signature";
-const SIGNALWIRE_KEYS: &str = "signalwire.signing_key and public_url";
-const SIGNALWIRE_LACKING: Refusal = Refusal::NotConfigured {
+const SIGNALWIRE: Owner = Owner {
     carrier: "SignalWire",
-    keys: SIGNALWIRE_KEYS,
+    keys: "signalwire.signing_key and public_url",
 };
-const SIGNALWIRE_WRONG: Refusal = Refusal::Wrong {
-    carrier: "SignalWire",
-    keys: SIGNALWIRE_KEYS,
-};
+const SIGNALWIRE_LACKING: Refusal = SIGNALWIRE.lacking();
+const SIGNALWIRE_WRONG: Refusal = SIGNALWIRE.wrong();
 
 /// The keys of those who come in by Twilio's door.
 pub(super) struct Keys<'a> {
@@ -139,10 +135,7 @@ pub(super) fn check_handshake(keys: &Keys, base: Option<&str>, request: &Signed)
 }
 
 fn signature<'a>(request: &Signed<'a>) -> Result<&'a str, Refusal> {
-    (request.header)(HEADER).ok_or(Refusal::Unsigned {
-        carrier: "Twilio",
-        header: HEADER,
-    })
+    (request.header)(HEADER).ok_or(OWNER.unsigned(HEADER))
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {

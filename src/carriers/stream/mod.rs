@@ -157,11 +157,6 @@ impl StreamReader {
         Self { carrier }
     }
 
-    /// Whose frames it reads.
-    pub const fn carrier(self) -> Carrier {
-        self.carrier
-    }
-
     /// Reads a text frame.
     ///
     /// # Errors

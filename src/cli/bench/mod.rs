@@ -15,8 +15,8 @@ use crate::config::Config;
 use crate::decision::{Calibration, Policy};
 use crate::measure::{
     Benchmark, Condition, Cost, Draws, Figures, Format, Init, Kind, ListedScore, ListedTrial, MetricError,
-    Paired, Pipeline, Prepared, Protocol, Trials, bootstrap, init, join, read_scores, read_trials,
-    run as run_protocol, write_scores, write_trials,
+    Paired, Prepared, Protocol, Trials, bootstrap, init, join, read_scores, read_trials, run as run_protocol,
+    write_scores, write_trials,
 };
 
 use super::chosen::{Chosen, chosen_model, threads};
@@ -69,13 +69,6 @@ struct RunArgs {
     /// What happens to the tests instead of what the protocol says; may be given several times
     #[arg(long = "condition", value_name = "CONDITION")]
     conditions: Vec<Condition>,
-    /// What happens to the enrolments instead of what the protocol says
-    #[arg(long, value_name = "CONDITION")]
-    enroll_condition: Option<Condition>,
-    /// What is done to recordings: product (speech alone, windows too), vad
-    /// (speech alone) or whole (nothing). Only product is calibrated
-    #[arg(long, alias = "practice", value_name = "PIPELINE", default_value = "product", value_parser = pipeline)]
-    pipeline: Pipeline,
     /// The speaker model [default: the one in use]
     #[arg(long, value_name = "ID")]
     model: Option<String>,
@@ -131,9 +124,6 @@ struct InitArgs {
     /// The most speakers on one number
     #[arg(long, value_name = "N", default_value_t = 10)]
     roster: usize,
-    /// Enrol everybody; without it, a quarter of the speakers only call
-    #[arg(long)]
-    everybody: bool,
     /// Who only calls
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -207,7 +197,6 @@ fn make_lists(args: &InitArgs, output: Output) -> anyhow::Result<()> {
     )?;
     let how = Init {
         enroll: args.enroll,
-        strangers: !args.everybody,
         roster: args.roster,
         seed: args.seed,
         force: args.force,
@@ -272,7 +261,6 @@ async fn bench(args: RunArgs, config: &Config, output: Output) -> anyhow::Result
         models: &models,
         calibration,
         policy,
-        pipeline: args.pipeline,
         enroll,
         tests,
         threads,
@@ -302,10 +290,7 @@ fn conditions(args: &RunArgs, protocol: &Protocol) -> anyhow::Result<(Prepared, 
         text.parse::<Condition>()
             .with_context(|| settings.display().to_string())
     };
-    let enroll = args
-        .enroll_condition
-        .clone()
-        .map_or_else(|| own(&protocol.enroll.condition), Ok)?;
+    let enroll = own(&protocol.enroll.condition)?;
     let tests = if args.conditions.is_empty() {
         vec![own(&protocol.test.condition)?]
     } else {
@@ -363,11 +348,4 @@ fn figures_of(paired: &[Paired], kind: Kind, cost: &Cost) -> Result<Figures, Met
         of_kind.map(|one| one.score).collect()
     };
     Ok(Figures::of(&Trials::new(of(true), of(false))?, kind, cost))
-}
-
-fn pipeline(text: &str) -> Result<Pipeline, &'static str> {
-    let all = [Pipeline::Product, Pipeline::Vad, Pipeline::Whole];
-    all.into_iter()
-        .find(|one| one.as_str() == text)
-        .ok_or("the pipelines are product, vad and whole")
 }

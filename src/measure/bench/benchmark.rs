@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use super::super::condition::Prepared;
 use super::cache::Cache;
 use super::error::BenchError;
-use super::heard::Pipeline;
 use crate::bytes::Limits;
 use crate::decision::{Calibration, Policy};
 use crate::engine::Models;
@@ -18,8 +17,6 @@ pub struct Benchmark<'a> {
     pub calibration: Option<Calibration>,
     /// What the product decides by.
     pub policy: Policy,
-    /// What is done to recordings.
-    pub pipeline: Pipeline,
     /// The enrolments' condition.
     pub enroll: Prepared,
     /// The tests' conditions: every trial is done under each.
@@ -85,7 +82,6 @@ pub(super) mod tests {
             models,
             calibration: None,
             policy: Policy::default(),
-            pipeline: Pipeline::Product,
             enroll: clean(),
             tests: vec![clean()],
             threads: 1,

@@ -3,58 +3,19 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::BenchError;
-use super::heard::{HeardRecording, Item, Pipeline, Print, Prints, WindowCheck, seconds};
+use super::heard::{HeardRecording, Item};
 use crate::engine::Models;
-use crate::speech::Span;
-use crate::units::{Llr, hex};
-use crate::verdict::{Presentation, Quality, RecentVoice};
-use crate::voiceprint::{Bandwidth, Embedding};
+use crate::units::hex;
 
 /// A folder of what was heard, each file named by everything that could change it: the recording's bytes, the
-/// models with their cards, what runs them, the condition with its noises, the pipeline, and this very build.
+/// models with their cards, what runs them, the condition with its noises, and this very build.
 pub(super) struct Cache {
     folder: PathBuf,
     /// What all keys begin with.
     common: Sha256,
-}
-
-/// A voice: as text, and the seconds of speech it is of.
-type KeptPrint = Option<(String, f64, Bandwidth)>;
-
-/// What a countermeasure said: its ratio, and whether that is taken for spoofed.
-type KeptPresentation = Option<(f64, bool)>;
-
-/// The voice of the last seconds: as text, and how many seconds of speech it is of.
-type KeptRecent = Option<(String, f64)>;
-
-/// A checkpoint: seconds of speech, the voice, how many windows there were, the voice of the last seconds, how good the audio was,
-/// and the countermeasure's word.
-type KeptCheckpoint = (
-    f64,
-    KeptPrint,
-    usize,
-    KeptRecent,
-    Option<Quality>,
-    KeptPresentation,
-);
-
-/// A file of the cache.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    #[serde(rename = "looks")]
-    checkpoints: Vec<KeptCheckpoint>,
-    checks: Vec<(usize, KeptCheckpoint)>,
-    windows: Vec<String>,
-    silence: KeptPrint,
-    spans: Vec<(usize, usize)>,
-    audio_s: f64,
-    work_s: f64,
 }
 
 impl Cache {
@@ -86,19 +47,12 @@ impl Cache {
         })
     }
 
-    /// The name of what is heard in these bytes, whether or not of the parts without speech too, and by which pipeline.
-    pub fn key(&self, bytes: &[u8], item: &Item<'_>, (silence, pipeline): (bool, Pipeline)) -> String {
+    /// The name of what is heard in these bytes, whether or not of the parts without speech too.
+    pub fn key(&self, bytes: &[u8], item: &Item<'_>, silence: bool) -> String {
         let mut hash = self.common.clone();
         hash.update(Sha256::digest(bytes));
         let condition = item.condition.condition();
-        let how = (
-            item.seed,
-            item.span,
-            item.max_seconds,
-            item.on_the_way,
-            silence,
-            pipeline,
-        );
+        let how = (item.seed, item.span, item.max_seconds, item.on_the_way, silence);
         hash.update(format!("{condition} {} {how:?}", item.condition.noise_digest()));
         hex(&hash.finalize())
     }
@@ -107,7 +61,7 @@ impl Cache {
     pub fn recall(&self, key: &str) -> Result<Option<HeardRecording>, BenchError> {
         let path = self.path(key);
         match std::fs::read(&path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok().and_then(Kept::heard)),
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(BenchError::Cache { path, cause }),
         }
@@ -116,130 +70,26 @@ impl Cache {
     /// Keeps what was heard, and gives it as it will be recalled.
     pub fn keep(&self, key: &str, heard: HeardRecording) -> Result<HeardRecording, BenchError> {
         let path = self.path(key);
-        let kept = Kept::of(&heard);
-        let write = || {
+        let write = || -> std::io::Result<Option<HeardRecording>> {
+            let kept = serde_json::to_vec(&heard)?;
             let folder = path.parent().unwrap_or(&self.folder);
             own_folder(folder)?;
             // A half-written file is never seen under its name.
             let partial = folder.join(format!("{key}.{}", std::process::id()));
             let mut file = own_file(&partial)?;
-            file.write_all(&serde_json::to_vec(&kept)?)?;
-            std::fs::rename(&partial, &path)
+            file.write_all(&kept)?;
+            std::fs::rename(&partial, &path)?;
+            Ok(serde_json::from_slice(&kept).ok())
         };
-        write().map_err(|cause| BenchError::Cache {
+        let recalled = write().map_err(|cause| BenchError::Cache {
             path: path.clone(),
             cause,
         })?;
-        Ok(kept.heard().unwrap_or(heard))
+        Ok(recalled.unwrap_or(heard))
     }
 
     fn path(&self, key: &str) -> PathBuf {
         self.folder.join(&key[..2]).join(key)
-    }
-}
-
-impl Kept {
-    fn of(heard: &HeardRecording) -> Self {
-        let text = |view: &Embedding| STANDARD_NO_PAD.encode(view.to_bytes());
-        let print = |print: &Option<Print>| {
-            let print = print.as_ref()?;
-            Some((text(&print.voice), print.net_s, print.over))
-        };
-        let recent = |recent: &Option<RecentVoice>| {
-            let recent = recent.as_ref()?;
-            Some((text(&recent.voice), recent.net_speech.get()))
-        };
-        let checkpoint = |checkpoint: &Prints| {
-            (
-                checkpoint.at_s,
-                print(&checkpoint.print),
-                checkpoint.windows,
-                recent(&checkpoint.recent),
-                checkpoint.quality,
-                checkpoint
-                    .presentation
-                    .map(|heard| (heard.llr.get(), heard.is_spoofed)),
-            )
-        };
-        Self {
-            checkpoints: heard.checkpoints.iter().map(checkpoint).collect(),
-            checks: heard
-                .checks
-                .iter()
-                .map(|one| (one.after, checkpoint(&one.prints)))
-                .collect(),
-            windows: heard.windows.iter().map(text).collect(),
-            silence: print(&heard.silence),
-            spans: heard.spans.iter().map(|span| (span.start, span.end)).collect(),
-            audio_s: heard.audio_s,
-            work_s: heard.work_s,
-        }
-    }
-
-    fn heard(self) -> Option<HeardRecording> {
-        let embedding = |text: String| Embedding::from_bytes(&STANDARD_NO_PAD.decode(text).ok()?).ok();
-        // Twice `Option`: a print that cannot be read spoils the file, none at all does not.
-        let print = |kept: KeptPrint| {
-            let read = |(text, net_s, over)| {
-                Some(Print {
-                    voice: embedding(text)?,
-                    net_s,
-                    over,
-                })
-            };
-            kept.map_or(Some(None), |kept| read(kept).map(Some))
-        };
-        let span = |(start, end)| Span { start, end };
-        let presentation = |kept: KeptPresentation| {
-            let read = |(llr, is_spoofed)| {
-                let llr = Llr::new(llr).ok()?;
-                Some(Presentation {
-                    llr,
-                    is_spoofed,
-                    // What is asked once a call is over, of its other streams.
-                    was_spoofed: false,
-                })
-            };
-            kept.map_or(Some(None), |kept| read(kept).map(Some))
-        };
-        let recent = |kept: KeptRecent| {
-            let read = |(text, net_s)| {
-                Some(RecentVoice {
-                    voice: embedding(text)?,
-                    net_speech: seconds(net_s),
-                })
-            };
-            kept.map_or(Some(None), |kept| read(kept).map(Some))
-        };
-        let checkpoint = |(at_s, kept, windows, last, quality, heard): KeptCheckpoint| {
-            Some(Prints {
-                at_s,
-                print: print(kept)?,
-                windows,
-                recent: recent(last)?,
-                quality,
-                presentation: presentation(heard)?,
-            })
-        };
-        let check = |(after, kept)| {
-            Some(WindowCheck {
-                after,
-                prints: checkpoint(kept)?,
-            })
-        };
-        Some(HeardRecording {
-            checks: self.checks.into_iter().map(check).collect::<Option<_>>()?,
-            checkpoints: self
-                .checkpoints
-                .into_iter()
-                .map(checkpoint)
-                .collect::<Option<_>>()?,
-            windows: self.windows.into_iter().map(embedding).collect::<Option<_>>()?,
-            silence: print(self.silence)?,
-            spans: self.spans.into_iter().map(span).collect(),
-            audio_s: self.audio_s,
-            work_s: self.work_s,
-        })
     }
 }
 
@@ -277,9 +127,13 @@ fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
 mod tests {
     use super::super::super::condition::Condition;
     use super::super::benchmark::tests::models;
+    use super::super::heard::{Print, Prints, WindowCheck, seconds};
     use super::super::heard_protocol::tests::recording;
     use super::*;
-    use crate::voiceprint::Card;
+    use crate::speech::Span;
+    use crate::units::Llr;
+    use crate::verdict::{Presentation, Quality, RecentVoice};
+    use crate::voiceprint::{Bandwidth, Card, Embedding};
 
     #[test]
     fn another_front_end_another_noise_or_another_runtime_is_heard_anew() {
@@ -316,7 +170,7 @@ mod tests {
                 condition: &condition,
                 on_the_way: true,
             };
-            let key = cache.key(b"recording", &item, (false, Pipeline::Product));
+            let key = cache.key(b"recording", &item, false);
             let found = cache.recall(&key).unwrap().is_some();
             if keep {
                 cache.keep(&key, recording(Vec::new(), Vec::new())).unwrap();
@@ -388,12 +242,16 @@ mod tests {
             audio_s: 3.0,
             work_s: 0.125,
         };
-        let once = Kept::of(&heard).heard().unwrap();
-        let twice = Kept::of(&heard).heard().unwrap();
-        assert_eq!(once, twice);
-        assert_eq!(
-            (once.checkpoints.len(), once.audio_s, once.silence.is_some()),
-            (2, 3.0, true)
-        );
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache {
+            folder: folder.path().to_owned(),
+            common: Sha256::new(),
+        };
+        let once = cache.keep("key", heard.clone()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(cache.recall("key").unwrap().as_ref(), Some(&once));
+        }
+        // All of it but the last bit of a voice: reading one makes its length 1 once more.
+        assert_eq!(format!("{once:?}"), format!("{heard:?}"));
     }
 }

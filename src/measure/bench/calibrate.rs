@@ -10,12 +10,12 @@ use super::benchmark::{Benchmark, Progress};
 use super::check::{Checked, check_heard};
 use super::error::BenchError;
 use super::everybody::hear_under;
-use super::fitting::{Fitting, Part, rounded};
+use super::fitting::{Fitting, Part, SIMILARITY, rounded};
 use super::heard_protocol::HeardProtocol;
 use super::observe::{Observed, Seen, TrialKey, observe};
 use super::operating_points::{Measured, operating_points};
 use super::turns::{FittedVoices, voice_test};
-use crate::decision::{Calibration, Curve, Origin, Similarity};
+use crate::decision::{Calibration, Curve, Origin};
 use crate::verdict::CHECKPOINTS;
 
 /// What a fit comes to.
@@ -181,10 +181,10 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
         None
     };
     let has_signups = fitted.iter().any(|one| one.is_signup_to_call);
-    let usual = usual(fitted, &weights, fitting.similarity);
+    let usual = usual(fitted, &weights);
     let observation = |(one, weight): (&Observed, f64)| {
         let quality = one.net_s.clamp(shortest, longest).ln();
-        let similarity = fitting.similarity.of(one.cosine);
+        let similarity = SIMILARITY.of(one.cosine);
         Observation {
             terms: terms(one, similarity, quality, (has_signups, usual, reach)),
             target: one.target,
@@ -202,7 +202,7 @@ fn curve(fitting: &Fitting, seen: &Seen<'_>) -> Result<Curve, BenchError> {
         next.flatten().unwrap_or(0.0)
     };
     Ok(Curve {
-        similarity: fitting.similarity,
+        similarity: SIMILARITY,
         scale: next(true),
         scale_per_log: next(true),
         offset: next(true),
@@ -237,9 +237,9 @@ fn net_range(trials: &[Observed]) -> Result<[f64; 2], BenchError> {
 }
 
 /// The mean similarity of calls and models of somebody else, as trials weigh; none where no trial had others beside it.
-fn usual(trials: &[Observed], weights: &[f64], similarity: Similarity) -> Option<f64> {
+fn usual(trials: &[Observed], weights: &[f64]) -> Option<f64> {
     let has_cohorts = trials.iter().any(|one| one.cohort.size > 0);
-    let similarity = |one: &Observed| Some(similarity.of(one.cosine));
+    let similarity = |one: &Observed| Some(SIMILARITY.of(one.cosine));
     mean_of_others(trials, weights, similarity).filter(|_| has_cohorts)
 }
 
@@ -339,7 +339,7 @@ mod tests {
         let beta = [18.0, 1.3, -6.5, -1.5, -26.0, 15.0, -8.0];
         let (usual, usual_reach) = (0.19, 0.4);
         let fitted = Curve {
-            similarity: Similarity::FisherZ,
+            similarity: SIMILARITY,
             scale: beta[0],
             scale_per_log: beta[1],
             offset: beta[2],
@@ -369,7 +369,7 @@ mod tests {
                     target: true,
                     counts: 1.0,
                 };
-                let similarity = Similarity::FisherZ.of(one.cosine);
+                let similarity = SIMILARITY.of(one.cosine);
                 let terms = terms(
                     &one,
                     similarity,

@@ -147,9 +147,6 @@ pub struct RunCard {
     pub description: String,
     /// SHA-256 of its files.
     pub protocol_sha256: String,
-    /// What was done to recordings.
-    #[serde(rename = "practice")]
-    pub pipeline: &'static str,
     /// Conditions of the enrolments and of the tests.
     pub enroll_condition: String,
     /// Conditions of the tests.

@@ -107,7 +107,7 @@ pub enum BenchError {
         cause: FitError,
     },
     /// There is nothing to check or to decide by.
-    #[error("the model has no calibration to check or to decide by, or none for this pipeline")]
+    #[error("the model has no calibration to check or to decide by")]
     NoCalibration,
     /// Nobody could hand a phone to anybody.
     #[error(

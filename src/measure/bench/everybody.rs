@@ -9,7 +9,7 @@ use super::super::protocol::{Clip, Protocol};
 use super::benchmark::{Benchmark, Progress};
 use super::error::BenchError;
 use super::hear::BenchListener;
-use super::heard::{HeardRecording, Item, Pipeline};
+use super::heard::{HeardRecording, Item};
 use super::work;
 
 /// All that was heard.
@@ -40,8 +40,7 @@ pub(super) fn hear_under(
 ) -> Result<Voices, BenchError> {
     let cache = bench.open_cache()?;
     let bench_listener = BenchListener {
-        pipeline: bench.pipeline,
-        silence: bench.leakage && bench.pipeline != Pipeline::Whole,
+        silence: bench.leakage,
         limits: &bench.limits,
         cache: cache.as_ref(),
     };
@@ -70,8 +69,7 @@ pub(super) fn hear_under(
             span: None,
             max_seconds: protocol.test.max_seconds,
             condition,
-            on_the_way: (all_on_the_way || searched.contains(&(at as u32)))
-                && bench.pipeline == Pipeline::Product,
+            on_the_way: all_on_the_way || searched.contains(&(at as u32)),
         };
         let items: Vec<Item<'_>> = protocol.tables.tests.iter().enumerate().map(item).collect();
         tests.push(hear(&format!("tests, {}", condition.condition()), &items)?);

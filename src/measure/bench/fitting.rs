@@ -6,6 +6,9 @@ use super::super::condition::{Condition, ConditionError, Prepared};
 use super::super::protocol::Protocol;
 use crate::decision::{Similarity, VoiceTest};
 
+/// What the lines are lines of.
+pub(super) const SIMILARITY: Similarity = Similarity::FisherZ;
+
 /// How a calibration is fitted.
 #[derive(Debug, Clone)]
 pub struct Fitting {
@@ -20,8 +23,6 @@ pub struct Fitting {
     /// Fit on these speakers alone, by name: the lines on trials among them, what was measured on their calls to rosters of
     /// them. Only the bounds of the ratios count all.
     pub speakers: Option<BTreeSet<String>>,
-    /// What the lines are lines of.
-    pub similarity: Similarity,
     /// Fit with regard to how like each other the users of each roster are ([`RosterReach`](crate::decision::RosterReach)).
     pub roster_reach: bool,
     /// The two-voices test that stands where too few calls are long enough to fit one: that of the model's calibration in

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::cache::Cache;
 use super::error::BenchError;
-use super::heard::{HeardRecording, Item, Pipeline, Print, Prints, WindowCheck};
+use super::heard::{HeardRecording, Item, Print, Prints, WindowCheck};
 use crate::bytes::Limits;
 use crate::engine::Analyst;
 use crate::samples::{RATE, load};
@@ -16,7 +16,6 @@ use crate::voiceprint::{Bandwidth, Embedding, ExtractError};
 
 /// How everything is heard.
 pub(super) struct BenchListener<'a> {
-    pub pipeline: Pipeline,
     /// Whether the parts without speech are heard too.
     pub silence: bool,
     pub limits: &'a Limits,
@@ -30,9 +29,7 @@ impl BenchListener<'_> {
             path: item.path.clone(),
             cause,
         })?;
-        let key = self
-            .cache
-            .map(|cache| cache.key(&bytes, item, (self.silence, self.pipeline)));
+        let key = self.cache.map(|cache| cache.key(&bytes, item, self.silence));
         self.recalled_or(key.as_deref(), || {
             let mut samples = loaded(bytes, &item.path, self.limits)?;
             cut(&mut samples, item);
@@ -49,7 +46,7 @@ impl BenchListener<'_> {
     ) -> Result<HeardRecording, BenchError> {
         let bytes = |cache: &Cache| {
             let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-            cache.key(&bytes, item, (self.silence, self.pipeline))
+            cache.key(&bytes, item, self.silence)
         };
         self.recalled_or(self.cache.map(bytes).as_deref(), || {
             self.hear_afresh(analyst, item, samples)
@@ -78,19 +75,6 @@ impl BenchListener<'_> {
         samples: &[f32],
     ) -> Result<HeardRecording, BenchError> {
         let samples = item.condition.apply(samples, item.seed)?;
-        match self.pipeline {
-            Pipeline::Whole => hear_whole(analyst, item, &samples),
-            _ => self.hear_call(analyst, item, &samples),
-        }
-    }
-
-    /// Hears `samples` (16 kHz) as a call is heard.
-    fn hear_call(
-        &self,
-        analyst: &mut Analyst,
-        item: &Item<'_>,
-        samples: &[f32],
-    ) -> Result<HeardRecording, BenchError> {
         let started = Instant::now();
         let listen = |cause| BenchError::Listen {
             path: item.path.clone(),
@@ -98,7 +82,7 @@ impl BenchListener<'_> {
         };
         let marks = if item.on_the_way { CHECKPOINTS } else { &[] };
         let mut session = StreamSession::new(RATE, 1, None, marks).map_err(listen)?;
-        let mut checkpoints = session.push(analyst, samples).map_err(listen)?;
+        let mut checkpoints = session.push(analyst, &samples).map_err(listen)?;
         checkpoints.push(session.finish(analyst).map_err(listen)?);
         let work_s = started.elapsed().as_secs_f64();
         let bandwidth = checkpoints
@@ -106,7 +90,7 @@ impl BenchListener<'_> {
             .and_then(|checkpoint| checkpoint.quality)
             .map(|quality| quality.bandwidth);
         let silence = match bandwidth {
-            Some(bandwidth) if self.silence => non_speech(analyst, samples, session.spans(), bandwidth)
+            Some(bandwidth) if self.silence => non_speech(analyst, &samples, session.spans(), bandwidth)
                 .map_err(|cause| not_extracted(item, cause))?,
             _ => None,
         };
@@ -121,35 +105,6 @@ impl BenchListener<'_> {
             work_s,
         })
     }
-}
-
-/// Embeds `samples` (16 kHz) as they are, with their pauses.
-fn hear_whole(analyst: &mut Analyst, item: &Item<'_>, samples: &[f32]) -> Result<HeardRecording, BenchError> {
-    let started = Instant::now();
-    let audio_s = RATE.seconds(samples.len()).get();
-    let print = if samples.is_empty() {
-        None
-    } else {
-        let voice = analyst.extractor.embed(samples);
-        Some(Print {
-            voice: voice.map_err(|cause| not_extracted(item, cause))?,
-            net_s: audio_s,
-            over: Bandwidth::Wide,
-        })
-    };
-    Ok(HeardRecording {
-        checkpoints: vec![Prints {
-            at_s: audio_s,
-            print,
-            ..Prints::default()
-        }],
-        checks: Vec::new(),
-        windows: Vec::new(),
-        silence: None,
-        spans: Vec::new(),
-        audio_s,
-        work_s: started.elapsed().as_secs_f64(),
-    })
 }
 
 fn not_extracted(item: &Item<'_>, cause: ExtractError) -> BenchError {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::condition::Prepared;
 use crate::speech::Span;
 use crate::units::Seconds;
@@ -9,32 +11,11 @@ use crate::verdict::scoring::HeardVoice;
 use crate::verdict::{Presentation, Quality, RecentVoice};
 use crate::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
-/// What is done to a recording before it becomes a voiceprint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pipeline {
-    /// What the product does: only the speech, and its windows too. The only one that is calibrated.
-    Product,
-    /// Only the speech in it.
-    Vad,
-    /// Nothing: the whole recording, silence and all.
-    Whole,
-}
-
-impl Pipeline {
-    /// Its name on the command line and in reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Product => "product",
-            Self::Vad => "vad",
-            Self::Whole => "whole",
-        }
-    }
-}
-
 /// A voice, and how much speech it is of.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Print {
     /// What was made of all the speech so far.
+    #[serde(with = "super::kept::voice")]
     pub voice: Embedding,
     /// Seconds of speech it was made of.
     pub net_s: f64,
@@ -54,7 +35,7 @@ impl Print {
 }
 
 /// What was heard up to some moment.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Prints {
     /// Seconds of speech so far.
     pub at_s: f64,
@@ -63,6 +44,7 @@ pub(super) struct Prints {
     /// How many of the recording's windows had been heard.
     pub windows: usize,
     /// The voice of the last seconds, where it was heard by itself.
+    #[serde(with = "super::kept::recent")]
     pub recent: Option<RecentVoice>,
     /// How good it was; none when there was no speech.
     pub quality: Option<Quality>,
@@ -87,7 +69,7 @@ impl Prints {
 }
 
 /// The windows between two checkpoints.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct WindowCheck {
     /// How many checkpoints there were before it.
     pub after: usize,
@@ -96,17 +78,18 @@ pub(super) struct WindowCheck {
 }
 
 /// What was heard in a recording.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct HeardRecording {
     /// At each checkpoint that was asked for, and at the end.
     pub checkpoints: Vec<Prints>,
     /// The windows that were checked between them.
     pub checks: Vec<WindowCheck>,
-    /// The voice of each window of the speech, in order; none without speech detection.
+    /// The voice of each window of the speech, in order.
+    #[serde(with = "super::kept::voices")]
     pub windows: Vec<Embedding>,
     /// The parts without speech, as if they were a voice; none when there was too little of them.
     pub silence: Option<Print>,
-    /// Where in the recording the speech was, in 16 kHz samples; none without speech detection.
+    /// Where in the recording the speech was, in 16 kHz samples.
     pub spans: Vec<Span>,
     /// How long the recording was.
     pub audio_s: f64,

@@ -21,7 +21,7 @@ use super::document::{Details, Identification, Metrics, RunCard, machine};
 use super::durations::by_duration;
 use super::error::BenchError;
 use super::everybody::Voices;
-use super::heard::{HeardRecording, Pipeline, Print};
+use super::heard::{HeardRecording, Print};
 use super::leakage::{Leakage, Sides, leakage};
 use super::outcome::{ConditionScores, Outcome};
 use super::picks::picks;
@@ -50,14 +50,14 @@ pub(super) fn judge(
     voices: &Voices,
     started: Instant,
 ) -> Result<Outcome, BenchError> {
-    let calibrated = bench.pipeline == Pipeline::Product;
-    let calibration = bench.calibration.clone().filter(|_| calibrated);
     let models = enrol(protocol, &voices.clips, HeardRecording::print)?;
     let judge = Judge {
         bench,
         protocol,
         voices,
-        scorer: Scorer { calibration },
+        scorer: Scorer {
+            calibration: bench.calibration.clone(),
+        },
         models,
     };
     let condition_runs = judge.condition_runs()?;
@@ -323,7 +323,6 @@ fn run_card(bench: &Benchmark<'_>, protocol: &Protocol, started: Instant) -> Run
         protocol: protocol.name.clone(),
         description: protocol.description.clone(),
         protocol_sha256: protocol.sha256.clone(),
-        pipeline: bench.pipeline.as_str(),
         enroll_condition: bench.enroll.condition().to_string(),
         test_conditions: bench
             .tests

@@ -6,6 +6,8 @@
 
 // In order: a file uses only those above it, and none of its own group.
 mod error;
+mod kept;
+
 mod heard;
 
 mod cache;
@@ -62,7 +64,6 @@ pub use durations::Cell;
 pub use error::BenchError;
 pub use fitting::{Fitting, Part};
 pub use handover::{Alone, Handed, Handover, Looking, Share, Stood, Told};
-pub use heard::Pipeline;
 pub use leakage::Leakage;
 pub use outcome::{ConditionScores, Outcome};
 pub use picks::{Pick, Rate};

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::super::protocol::{Protocol, Trial};
 use super::error::BenchError;
 use super::everybody::Voices;
-use super::fitting::Fitting;
+use super::fitting::{Fitting, SIMILARITY};
 use super::heard::Print;
 use super::score::{Homes, cosine, reach_of};
-use crate::decision::{Cohort, RosterReach, Similarity};
+use crate::decision::{Cohort, RosterReach};
 use crate::verdict::CHECKPOINTS;
 
 /// The protocol, the checkpoint and the condition of a trial.
@@ -62,7 +62,7 @@ pub(super) fn observe<'a>(
             let caller = tables.test_speakers[test];
             for checkpoint in heard.checkpoints.split_last().map_or(&[][..], |(_, rest)| rest) {
                 let Some(print) = &checkpoint.print else { continue };
-                let alike = similarities(protocol, models, print, test, fitting.similarity)?;
+                let alike = similarities(protocol, models, print, test)?;
                 for trial in &of_test[test] {
                     let model = trial.model as usize;
                     let (Some((cosine, _)), Some(enrolled)) = (alike[model], &models[model]) else {
@@ -102,12 +102,11 @@ fn similarities(
     models: &[Option<Print>],
     print: &Print,
     test: usize,
-    similarity: Similarity,
 ) -> Result<Vec<Option<(f64, f64)>>, BenchError> {
     let one = |(model, enrolled): (usize, &Option<Print>)| {
         let found = cosine(enrolled.as_ref(), Some(print));
         let found = found.map_err(|cause| BenchError::score(&protocol.tables, model, test, cause));
-        Ok(found?.map(|cosine| (cosine, similarity.of(cosine))))
+        Ok(found?.map(|cosine| (cosine, SIMILARITY.of(cosine))))
     };
     models.iter().enumerate().map(one).collect()
 }

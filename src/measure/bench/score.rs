@@ -42,7 +42,7 @@ impl Scored {
 
 /// Turns pairs of voices into scores.
 pub(super) struct Scorer {
-    /// None when the pipeline is not the one that was calibrated, or the model has none.
+    /// None when the model has none.
     pub calibration: Option<Calibration>,
 }
 

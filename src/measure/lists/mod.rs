@@ -20,20 +20,24 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::units::words;
+
 pub use read::{join, read_scores, read_trials};
 pub use write::{write_scores, write_trials};
 
-/// A format of lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Voxline's own (`trials.tsv`, `scores.tsv`).
-    Voxline,
-    /// VoxCeleb's verification lists.
-    VoxCeleb,
-    /// Kaldi's and WeSpeaker's.
-    Kaldi,
-    /// NIST SRE's tab-separated files with a header (2018 and later).
-    Sre,
+words! {
+    /// A format of lists.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Format {
+        /// Voxline's own (`trials.tsv`, `scores.tsv`).
+        Voxline = "voxline",
+        /// VoxCeleb's verification lists.
+        VoxCeleb = "voxceleb",
+        /// Kaldi's and WeSpeaker's.
+        Kaldi = "kaldi",
+        /// NIST SRE's tab-separated files with a header (2018 and later).
+        Sre = "sre",
+    }
 }
 
 /// A line of a trial list.
@@ -126,24 +130,9 @@ pub enum ListError {
     Unlabelled,
 }
 
-impl Format {
-    /// All formats.
-    pub const ALL: [Self; 4] = [Self::Voxline, Self::VoxCeleb, Self::Kaldi, Self::Sre];
-
-    /// Its name on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Voxline => "voxline",
-            Self::VoxCeleb => "voxceleb",
-            Self::Kaldi => "kaldi",
-            Self::Sre => "sre",
-        }
-    }
-}
-
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.name())
     }
 }
 
@@ -151,7 +140,7 @@ impl FromStr for Format {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let named = Self::ALL.into_iter().find(|format| format.as_str() == text);
+        let named = Self::ALL.into_iter().find(|format| format.name() == text);
         named.ok_or("the formats are voxline, voxceleb, kaldi and sre")
     }
 }

@@ -12,8 +12,6 @@ use super::{FILES, ListError, ProtocolError};
 pub struct Init {
     /// Recordings of each speaker that they are enrolled with; the others are tests.
     pub enroll: usize,
-    /// Whether a quarter of the speakers are never enrolled and only call.
-    pub strangers: bool,
     /// The most models on one roster.
     pub roster: usize,
     /// Who is a stranger.
@@ -42,7 +40,8 @@ struct Speaker {
 }
 
 /// Makes the lists of a protocol in `folder` from the recordings in `folder/speaker/`: all tests against all
-/// models, and each test searched on its speaker's number and on the next one.
+/// models, and each test searched on its speaker's number and on the next one. A quarter of the speakers are never
+/// enrolled and only call.
 ///
 /// # Errors
 /// [`ProtocolError`] when there are too few speakers, or lists that are not to be replaced.
@@ -81,7 +80,7 @@ pub fn init(folder: &Path, how: Init) -> Result<Made, ProtocolError> {
 /// Puts enrolled speakers on numbers; those with too few recordings, and a quarter of the others, only call.
 fn place(speakers: &mut [Speaker], how: Init, fit: usize) {
     let mut rng = Rng::new(how.seed);
-    let mut to_leave_out = if how.strangers && fit >= 4 { fit / 4 } else { 0 };
+    let mut to_leave_out = fit / 4;
     let (mut left, mut placed) = (fit, 0);
     for speaker in speakers
         .iter_mut()

@@ -274,7 +274,6 @@ pub(super) fn run_card(outcome: &Outcome) -> String {
         ("SHA-256 of its weights", run.model_sha256.clone()),
         ("calibration", calibration),
         ("SHA-256 of the protocol", run.protocol_sha256.clone()),
-        ("pipeline", run.pipeline.to_owned()),
         ("enrolments", run.enroll_condition.clone()),
         ("tests", run.test_conditions.join(", ")),
         ("seed", run.seed.to_string()),

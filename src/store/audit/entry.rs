@@ -9,88 +9,72 @@ use utoipa::ToSchema;
 use super::provenance::Provenance;
 use crate::store::StoreError;
 use crate::store::values::{now, read, read_time, read_u64, time_text};
-use crate::units::{UserId, hex};
+use crate::units::{UserId, hex, words};
 
 /// A hash of the chain.
 pub(super) type Hash = [u8; 32];
 
-/// Declares the acts with their names in the log.
-macro_rules! acts {
-    ($($(#[$doc:meta])* $act:ident = $name:literal,)+) => {
-        /// What was done.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Act {
-            $($(#[$doc])* $act,)+
-        }
-
-        impl Act {
-            /// Its name in the log.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$act => $name,)+
-                }
-            }
-        }
-    };
-}
-
-acts! {
-    /// An API key was made.
-    KeyCreate = "key.create",
-    /// An API key was revoked.
-    KeyRevoke = "key.revoke",
-    /// A tenant was added.
-    TenantAdd = "tenant.add",
-    /// A tenant was removed, with its numbers and keys.
-    TenantRemove = "tenant.remove",
-    /// A dialed number was added.
-    NumberAdd = "number.add",
-    /// What is promised of a number, or whose number its callers' is, was changed.
-    NumberChange = "number.change",
-    /// A user was added.
-    UserAdd = "user.add",
-    /// A user's name, phones or numbers were changed.
-    UserChange = "user.change",
-    /// A user was erased.
-    UserErase = "user.erase",
-    /// What is kept of a user was given out.
-    UserExport = "user.export",
-    /// A user wants not to be matched, or wants to be again.
-    UserOptOut = "user.opt_out",
-    /// A PIN was set or taken away.
-    PinSet = "pin.set",
-    /// A PIN was tried on a call.
-    PinTry = "pin.try",
-    /// A voice was enrolled, or refused.
-    EnrolmentAdd = "enrolment.add",
-    /// Enrolments of a user who stays were erased.
-    EnrolmentErase = "enrolment.erase",
-    /// A signup link was made.
-    InviteCreate = "invite.create",
-    /// A signup link was used.
-    InviteUse = "invite.use",
-    /// A signup link was taken back.
-    InviteRevoke = "invite.revoke",
-    /// A recording was to be identified.
-    Identify = "identify",
-    /// A call was served: one entry, however many streams and nodes it has.
-    CallServe = "call.serve",
-    /// Another speaker model was put in use.
-    ModelSwitch = "model.switch",
-    /// A backup was made.
-    StoreBackup = "store.backup",
-    /// A backup was put in place, and who was erased since was erased again.
-    StoreRestore = "store.restore",
-    /// The master key was changed, or the keys of the data.
-    StoreRotateKey = "store.rotate_key",
-    /// Something was changed in Vapi's account.
-    VapiChange = "vapi.change",
-    /// The audit log was given out.
-    AuditExport = "audit.export",
-    /// The beginning of the audit log was cut off: `object` has the last entry that went, and its hash.
-    AuditCut = "audit.cut",
-    /// Something went because its time was over.
-    RetentionRun = "retention.run",
+words! {
+    /// What was done; its word is its name in the log.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Act {
+        /// An API key was made.
+        KeyCreate = "key.create",
+        /// An API key was revoked.
+        KeyRevoke = "key.revoke",
+        /// A tenant was added.
+        TenantAdd = "tenant.add",
+        /// A tenant was removed, with its numbers and keys.
+        TenantRemove = "tenant.remove",
+        /// A dialed number was added.
+        NumberAdd = "number.add",
+        /// What is promised of a number, or whose number its callers' is, was changed.
+        NumberChange = "number.change",
+        /// A user was added.
+        UserAdd = "user.add",
+        /// A user's name, phones or numbers were changed.
+        UserChange = "user.change",
+        /// A user was erased.
+        UserErase = "user.erase",
+        /// What is kept of a user was given out.
+        UserExport = "user.export",
+        /// A user wants not to be matched, or wants to be again.
+        UserOptOut = "user.opt_out",
+        /// A PIN was set or taken away.
+        PinSet = "pin.set",
+        /// A PIN was tried on a call.
+        PinTry = "pin.try",
+        /// A voice was enrolled, or refused.
+        EnrolmentAdd = "enrolment.add",
+        /// Enrolments of a user who stays were erased.
+        EnrolmentErase = "enrolment.erase",
+        /// A signup link was made.
+        InviteCreate = "invite.create",
+        /// A signup link was used.
+        InviteUse = "invite.use",
+        /// A signup link was taken back.
+        InviteRevoke = "invite.revoke",
+        /// A recording was to be identified.
+        Identify = "identify",
+        /// A call was served: one entry, however many streams and nodes it has.
+        CallServe = "call.serve",
+        /// Another speaker model was put in use.
+        ModelSwitch = "model.switch",
+        /// A backup was made.
+        StoreBackup = "store.backup",
+        /// A backup was put in place, and who was erased since was erased again.
+        StoreRestore = "store.restore",
+        /// The master key was changed, or the keys of the data.
+        StoreRotateKey = "store.rotate_key",
+        /// Something was changed in Vapi's account.
+        VapiChange = "vapi.change",
+        /// The audit log was given out.
+        AuditExport = "audit.export",
+        /// The beginning of the audit log was cut off: `object` has the last entry that went, and its hash.
+        AuditCut = "audit.cut",
+        /// Something went because its time was over.
+        RetentionRun = "retention.run",
+    }
 }
 
 /// An entry to write: what was done, by whom this task works for, now.

@@ -115,27 +115,6 @@ impl Store {
         row.map(|(expires_at,)| read_time(&expires_at)).transpose()
     }
 
-    /// The tokens that are still good, the latest to expire last.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store cannot be read.
-    pub async fn good_tokens(&self) -> Result<Vec<([u8; 32], OffsetDateTime)>, StoreError> {
-        let rows: Vec<(Vec<u8>, String)> = query_as(
-            "SELECT sha256, expires_at FROM webhook_tokens WHERE expires_at > $1 ORDER BY expires_at",
-        )
-        .bind(time_text(now()))
-        .fetch_all(self.pool())
-        .await?;
-        rows.into_iter()
-            .map(|(hash, expires_at)| {
-                let hash = hash
-                    .try_into()
-                    .map_err(|_| StoreError::Unreadable { what: "token" })?;
-                Ok((hash, read_time(&expires_at)?))
-            })
-            .collect()
-    }
-
     /// The secret key of the markers of this store's calls, made when it is first asked for.
     ///
     /// # Errors

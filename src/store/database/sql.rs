@@ -207,6 +207,7 @@ macro_rules! bound {
         })
     };
 }
+pub(in crate::store) use bound;
 
 /// How long an answer of PostgreSQL's is waited for. A server that is there ends what waits for a lock sooner; one whose
 /// network fell silent never answers.

@@ -58,19 +58,7 @@ impl Store {
         user: UserId,
         enrollment: EnrolmentId,
     ) -> Result<Receipt, StoreError> {
-        let mut tx = self.write().await?;
-        require_user(&mut tx, user).await?;
-        let erased = erase_enrolments(&mut tx, user, Some(enrollment)).await?;
-        if erased.enrollments == 0 {
-            return Err(StoreError::UnknownEnrolment { user, enrollment });
-        }
-        touch_numbers_of(&mut tx, user).await?;
-        let told = NewAudit::new(Act::EnrolmentErase).on(user).object(enrollment);
-        append(&mut tx, &erased.told(told)).await?;
-        note_renewal(&mut tx, user).await?;
-        tx.commit().await?;
-        self.renew_after_erasure(user).await;
-        self.receipt(user, erased).await
+        self.remove_voices(user, Some(enrollment)).await
     }
 
     /// Erases all enrolments of a user, who stays on their numbers.
@@ -78,13 +66,29 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownUser`].
     pub async fn remove_enrolments(&self, user: UserId) -> Result<Receipt, StoreError> {
+        self.remove_voices(user, None).await
+    }
+
+    /// Erases one enrolment of a user who stays, or all.
+    async fn remove_voices(
+        &self,
+        user: UserId,
+        enrollment: Option<EnrolmentId>,
+    ) -> Result<Receipt, StoreError> {
         let mut tx = self.write().await?;
         require_user(&mut tx, user).await?;
-        let erased = erase_enrolments(&mut tx, user, None).await?;
+        let erased = erase_enrolments(&mut tx, user, enrollment).await?;
+        let mut told = NewAudit::new(Act::EnrolmentErase).on(user);
+        if let Some(enrollment) = enrollment {
+            if erased.enrollments == 0 {
+                return Err(StoreError::UnknownEnrolment { user, enrollment });
+            }
+            told = told.object(enrollment);
+        }
         if erased.enrollments > 0 {
             touch_numbers_of(&mut tx, user).await?;
         }
-        append(&mut tx, &erased.told(NewAudit::new(Act::EnrolmentErase).on(user))).await?;
+        append(&mut tx, &erased.told(told)).await?;
         note_renewal(&mut tx, user).await?;
         tx.commit().await?;
         self.renew_after_erasure(user).await;

@@ -14,12 +14,11 @@ use serde_json::json;
 use thiserror::Error;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
-use zeroize::Zeroizing;
 
 use crate::store::database::{query_as, read_fact, write_fact};
 use crate::store::values::{now, read_time, time_text};
 use crate::store::{Store, StoreError, files};
-use crate::units::{UserId, hex};
+use crate::units::{UserId, hex, unhex};
 
 /// How the names of public keys begin among the store's facts; the key follows in hexadecimal digits.
 const FACT: &str = "receipt_key ";
@@ -127,11 +126,10 @@ impl Receipt {
         if !keys.into_iter().any(|known| known.eq_ignore_ascii_case(key)) {
             return Err(ReceiptFault::OtherKey);
         }
-        let bytes = |at: usize| u8::from_str_radix(key.get(at..at + 2)?, 16).ok();
-        let key: Option<Vec<u8>> = (0..key.len()).step_by(2).map(bytes).collect();
-        let signature = STANDARD.decode(signature).ok();
-        let (key, signature) = key.zip(signature).ok_or(ReceiptFault::Changed)?;
-        UnparsedPublicKey::new(&ED25519, key)
+        let mut public_key = [0; 32];
+        unhex(key, &mut public_key).ok_or(ReceiptFault::Changed)?;
+        let signature = STANDARD.decode(signature).map_err(|_| ReceiptFault::Changed)?;
+        UnparsedPublicKey::new(&ED25519, public_key)
             .verify(&self.canonical(), &signature)
             .map_err(|_| ReceiptFault::Changed)
     }
@@ -204,23 +202,15 @@ fn fact_of(key: &Ed25519KeyPair) -> String {
 }
 
 fn read_file(path: &Path) -> io::Result<Option<Ed25519KeyPair>> {
-    match std::fs::read(path).map(Zeroizing::new) {
-        Ok(seed) => key_of(&seed).map(Some),
-        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(fault) => Err(fault),
-    }
+    files::read_key(path)?.map(|seed| key_of(&*seed)).transpose()
 }
 
 fn make_file(path: &Path) -> io::Result<Ed25519KeyPair> {
-    let mut seed = Zeroizing::new([0_u8; 32]);
-    getrandom::fill(&mut *seed).map_err(io::Error::other)?;
-    files::write_private(path, &*seed)?;
-    key_of(&*seed)
+    key_of(&*files::make_key(path)?)
 }
 
 fn key_of(seed: &[u8]) -> io::Result<Ed25519KeyPair> {
-    Ed25519KeyPair::from_seed_unchecked(seed)
-        .map_err(|_| io::Error::other("the key file of receipts does not have 32 bytes"))
+    Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| io::Error::other("it is no key"))
 }
 
 async fn on_disk<T: Send + 'static>(path: &Path, work: fn(&Path) -> io::Result<T>) -> Result<T, StoreError> {

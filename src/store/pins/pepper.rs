@@ -13,6 +13,7 @@ use crate::store::database::{Tx, query_as, read_fact, write_fact};
 use crate::store::secrets::Pepper;
 use crate::store::values::sha256;
 use crate::store::{PepperFault, Store, StoreError, files};
+use crate::units::unhex;
 
 /// The name of the fingerprint among the store's facts.
 const FACT: &str = "pepper_sha256";
@@ -97,12 +98,7 @@ impl Store {
 /// The pepper that a setting writes as 64 hexadecimal digits.
 pub(in crate::store) fn given_pepper(text: &str) -> Option<Pepper> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (nth, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * nth..2 * nth + 2)?, 16).ok()?;
-    }
+    unhex(text, &mut *bytes)?;
     Some(Pepper::new(*bytes))
 }
 
@@ -115,26 +111,14 @@ async fn has_pins(conn: &mut Tx) -> Result<bool, StoreError> {
 }
 
 async fn read_file(path: PathBuf) -> Result<Option<Pepper>, StoreError> {
-    on_disk(path, |path| match std::fs::read(path).map(Zeroizing::new) {
-        Ok(bytes) => <[u8; 32]>::try_from(bytes.as_slice())
-            .map(|bytes| Some(Pepper::new(bytes)))
-            .map_err(|_| io::Error::other("it does not have 32 bytes")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    })
-    .await
+    let key = on_disk(path, files::read_key).await?;
+    Ok(key.map(|key| Pepper::new(*key)))
 }
 
 /// Makes the key file. The caller holds the database's write lock, so that two processes cannot make
 /// two.
 async fn make_file(path: PathBuf) -> Result<Pepper, StoreError> {
-    on_disk(path, |path| {
-        let mut bytes = Zeroizing::new([0_u8; 32]);
-        getrandom::fill(&mut *bytes).map_err(io::Error::other)?;
-        files::write_private(path, &*bytes)?;
-        Ok(Pepper::new(*bytes))
-    })
-    .await
+    Ok(Pepper::new(*on_disk(path, files::make_key).await?))
 }
 
 async fn on_disk<T: Send + 'static>(

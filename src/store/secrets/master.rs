@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::data_key::{DataKey, KEY_BYTES};
 use crate::store::{MasterFault, files};
+use crate::units::unhex;
 
 /// Where it lies beside the store, unless it is given otherwise.
 pub(in crate::store) const FILE: &str = "master.key";
@@ -200,12 +201,7 @@ pub(in crate::store) fn parse(text: &str) -> Result<Vec<DataKey>, &'static str> 
 
 fn from_hex(text: &str) -> Option<DataKey> {
     let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
-    if text.len() != 2 * KEY_BYTES || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (nth, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * nth..2 * nth + 2)?, 16).ok()?;
-    }
+    unhex(text, &mut *bytes)?;
     DataKey::from_bytes(&*bytes)
 }
 

@@ -80,30 +80,12 @@ pub struct NewKey {
 const USED_WITHIN: Duration = Duration::MINUTE;
 
 impl Store {
-    /// Makes a key of the default tenant for all its numbers, and gives its token, which cannot be read back later.
-    ///
-    /// # Errors
-    /// [`StoreError::NoScope`] without scopes, [`StoreError::BadText`] for the name.
-    pub async fn create_key(
-        &self,
-        scopes: &BTreeSet<Scope>,
-        name: Option<&str>,
-    ) -> Result<(Token, KeyInfo), StoreError> {
-        let new = NewKey {
-            tenant: TenantId::DEFAULT,
-            scopes: scopes.clone(),
-            numbers: None,
-            name: name.map(str::to_owned),
-        };
-        self.create_key_of(new).await
-    }
-
     /// Makes a key and gives its token, which cannot be read back later.
     ///
     /// # Errors
     /// [`StoreError::NoScope`] without scopes, [`StoreError::BadText`] for the name, [`StoreError::UnknownTenant`],
     /// [`StoreError::UnknownNumber`] for a number that is not the tenant's.
-    pub async fn create_key_of(&self, new: NewKey) -> Result<(Token, KeyInfo), StoreError> {
+    pub async fn create_key(&self, new: NewKey) -> Result<(Token, KeyInfo), StoreError> {
         if new.scopes.is_empty() {
             return Err(StoreError::NoScope);
         }

@@ -6,29 +6,22 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Whether the caller's number of a number's calls is the forwarder's: some carriers and PBXs put that into From when
-/// they forward a call. Such a number says whose line it is, and nothing of who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CallerIsForwarder {
-    /// Never: it is always the caller's own.
-    Never,
-    /// Always, whether or not anything says that the call was forwarded.
-    Always,
-    /// Where forwarding headers, carriers' fields or PASSporTs of the call name the same number, and where earlier calls
-    /// from it were heard with other voices than its user's.
-    #[default]
-    Auto,
-}
+use crate::units::words;
 
-impl CallerIsForwarder {
-    /// The name it has in the store, in JSON and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Never => "never",
-            Self::Always => "always",
-            Self::Auto => "auto",
-        }
+words! {
+    /// Whether the caller's number of a number's calls is the forwarder's: some carriers and PBXs put that into From when
+    /// they forward a call. Such a number says whose line it is, and nothing of who speaks.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub enum CallerIsForwarder {
+        /// Never: it is always the caller's own.
+        Never = "never",
+        /// Always, whether or not anything says that the call was forwarded.
+        Always = "always",
+        /// Where forwarding headers, carriers' fields or PASSporTs of the call name the same number, and where earlier calls
+        /// from it were heard with other voices than its user's.
+        #[default]
+        Auto = "auto",
     }
 }
 
@@ -47,8 +40,8 @@ impl FromStr for CallerIsForwarder {
     type Err = UnknownRule;
 
     fn from_str(text: &str) -> Result<Self, UnknownRule> {
-        let all = [Self::Never, Self::Always, Self::Auto];
-        all.into_iter()
+        Self::ALL
+            .into_iter()
             .find(|rule| rule.name() == text)
             .ok_or(UnknownRule)
     }

@@ -5,62 +5,43 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::decision::Reason;
 use crate::evidence::{Place, Source};
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$of])* #[serde(rename = $word)] $variant,)*
-        }
-
-        impl $name {
-            /// All there are.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The name it has in JSON.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)*
-                }
-            }
-        }
-    };
-}
+use crate::units::words;
 
 words! {
     /// What a piece of evidence is.
-    EvidenceKind {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum EvidenceKind {
         /// The dialed number is one user's alone (T0).
-        AssignedNumber "assigned_number",
+        AssignedNumber = "assigned_number",
         /// Something was said of a forwarding, and nothing of it could be used (T1).
-        Forwarding "forwarding",
+        Forwarding = "forwarding",
         /// [`Place::XForwardedFrom`] (T1).
-        XForwardedFrom "x_forwarded_from",
+        XForwardedFrom = "x_forwarded_from",
         /// [`Place::ForwardedFrom`] (T1).
-        ForwardedFrom "forwarded_from",
+        ForwardedFrom = "forwarded_from",
         /// [`Place::OrigTo`] (T1).
-        OrigTo "orig_to",
+        OrigTo = "orig_to",
         /// [`Place::Diversion`] (T1).
-        Diversion "diversion",
+        Diversion = "diversion",
         /// [`Place::HistoryInfo`] (T1).
-        HistoryInfo "history_info",
+        HistoryInfo = "history_info",
         /// [`Place::ReferredBy`] (T1).
-        ReferredBy "referred_by",
+        ReferredBy = "referred_by",
         /// [`Place::PAssertedIdentity`] (T1).
-        PAssertedIdentity "p_asserted_identity",
+        PAssertedIdentity = "p_asserted_identity",
         /// [`Place::RemotePartyId`] (T1).
-        RemotePartyId "remote_party_id",
+        RemotePartyId = "remote_party_id",
         /// The caller's number (T2).
-        CallerNumber "caller_number",
+        CallerNumber = "caller_number",
         /// [`Place::PassportDiv`] (T3).
-        PassportDiv "passport_div",
+        PassportDiv = "passport_div",
         /// [`Place::PassportDest`] (T3).
-        PassportDest "passport_dest",
+        PassportDest = "passport_dest",
         /// A PIN (T4).
-        Pin "pin",
+        Pin = "pin",
         /// The voice (T5).
-        Voice "voice",
+        Voice = "voice",
     }
 }
 
@@ -83,39 +64,41 @@ impl From<Place> for EvidenceKind {
 
 words! {
     /// Who brought a piece of evidence.
-    EvidenceSource {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum EvidenceSource {
         /// Vapi's webhooks.
-        Vapi "vapi",
+        Vapi = "vapi",
         /// Twilio.
-        Twilio "twilio",
+        Twilio = "twilio",
         /// Telnyx.
-        Telnyx "telnyx",
+        Telnyx = "telnyx",
         /// Vonage.
-        Vonage "vonage",
+        Vonage = "vonage",
         /// Bandwidth.
-        Bandwidth "bandwidth",
+        Bandwidth = "bandwidth",
         /// Plivo.
-        Plivo "plivo",
+        Plivo = "plivo",
         /// An Asterisk of the operator's.
-        Asterisk "asterisk",
+        Asterisk = "asterisk",
         /// A jambonz of the operator's.
-        Jambonz "jambonz",
+        Jambonz = "jambonz",
         /// A SIP message itself.
-        Sip "sip",
+        Sip = "sip",
         /// A plain audio stream.
-        Pcm "pcm",
+        Pcm = "pcm",
         /// Keypad events of the carrier's stream or webhooks.
-        Keypad "keypad",
+        Keypad = "keypad",
         /// Vapi's message of a keypad entry.
-        VapiKeypad "vapi_keypad",
+        VapiKeypad = "vapi_keypad",
         /// A tool call of the assistant.
-        Tool "tool",
+        Tool = "tool",
         /// What the transcript has of the caller's words.
-        Spoken "spoken",
+        Spoken = "spoken",
         /// The roster of the dialed number.
-        Roster "roster",
+        Roster = "roster",
         /// The call's audio.
-        Audio "audio",
+        Audio = "audio",
     }
 }
 
@@ -138,23 +121,25 @@ impl From<Source> for EvidenceSource {
 
 words! {
     /// Which two pieces of evidence cannot both be right, or should not be.
-    ContradictionCode {
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum ContradictionCode {
         /// The caller's number is one user's and the voice is not theirs.
-        CallerIsNotTheVoice "caller_is_not_the_voice",
+        CallerIsNotTheVoice = "caller_is_not_the_voice",
         /// The PIN is one user's and the voice is not theirs.
-        PinIsNotTheVoice "pin_is_not_the_voice",
+        PinIsNotTheVoice = "pin_is_not_the_voice",
         /// The line is one user's and the voice another's.
-        ForwarderIsNotTheVoice "forwarder_is_not_the_voice",
+        ForwarderIsNotTheVoice = "forwarder_is_not_the_voice",
         /// The forwarding evidence points to several users.
-        ForwardingDisagrees "forwarding_disagrees",
+        ForwardingDisagrees = "forwarding_disagrees",
         /// The PIN is one user's and the line another's.
-        PinIsNotTheForwarder "pin_is_not_the_forwarder",
+        PinIsNotTheForwarder = "pin_is_not_the_forwarder",
         /// The PIN is one user's and the caller's number another's.
-        PinIsNotTheCaller "pin_is_not_the_caller",
+        PinIsNotTheCaller = "pin_is_not_the_caller",
         /// PINs of several users were given.
-        SeveralPins "several_pins",
+        SeveralPins = "several_pins",
         /// The caller's number is a user's and its verification failed.
-        CallerNotAttested "caller_not_attested",
+        CallerNotAttested = "caller_not_attested",
     }
 }
 
@@ -243,7 +228,7 @@ mod tests {
         for kind in EvidenceKind::ALL {
             let written = serde_json::to_value(kind).unwrap();
             assert_eq!(written, kind.name());
-            assert_eq!(serde_json::from_value::<EvidenceKind>(written).unwrap(), *kind);
+            assert_eq!(serde_json::from_value::<EvidenceKind>(written).unwrap(), kind);
         }
         assert!(serde_json::from_str::<EvidenceSource>("\"pigeon\"").is_err());
     }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::units::UserId;
+use crate::units::{UserId, words};
 
 pub use claim::{Claim, Member, Voice};
 pub use combine::{combine, nothing_known};
@@ -48,26 +48,17 @@ pub enum Tier {
     T5,
 }
 
-/// How sure the line owner is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OwnerStatus {
-    /// Sure enough to act on.
-    Identified,
-    /// Likelier this user than all others together.
-    Probable,
-    /// It cannot be said.
-    Unknown,
-}
-
-impl OwnerStatus {
-    /// The name it has in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Identified => "identified",
-            Self::Probable => "probable",
-            Self::Unknown => "unknown",
-        }
+words! {
+    /// How sure the line owner is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub enum OwnerStatus {
+        /// Sure enough to act on.
+        Identified = "identified",
+        /// Likelier this user than all others together.
+        Probable = "probable",
+        /// It cannot be said.
+        Unknown = "unknown",
     }
 }
 
@@ -85,29 +76,19 @@ pub struct LineOwner {
     pub posterior: Option<f64>,
 }
 
-/// How sure the speaker is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SpeakerStatus {
-    /// The voice says so.
-    Identified,
-    /// A PIN or the caller's number says so, the voice not yet.
-    Claimed,
-    /// Nobody on the roster, by the voice.
-    ThirdParty,
-    /// It cannot be said; `reason` says why.
-    Inconclusive,
-}
-
-impl SpeakerStatus {
-    /// The name it has in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Identified => "identified",
-            Self::Claimed => "claimed",
-            Self::ThirdParty => "third_party",
-            Self::Inconclusive => "inconclusive",
-        }
+words! {
+    /// How sure the speaker is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub enum SpeakerStatus {
+        /// The voice says so.
+        Identified = "identified",
+        /// A PIN or the caller's number says so, the voice not yet.
+        Claimed = "claimed",
+        /// Nobody on the roster, by the voice.
+        ThirdParty = "third_party",
+        /// It cannot be said; `reason` says why.
+        Inconclusive = "inconclusive",
     }
 }
 

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::onnx::Graph;
-use crate::units::{Hertz, Seconds, hex};
+use crate::units::{Seconds, hex};
 
 use super::embedding::ModelId;
 use super::front_end::FrontEndSettings;
@@ -202,11 +202,6 @@ impl Card {
                 .unwrap_or_default()
         };
         [part("package"), part("version")].join(" ").trim().to_owned()
-    }
-
-    /// The rate it listens at.
-    pub fn sample_rate(&self) -> Hertz {
-        Hertz(self.card.sample_rate)
     }
 
     /// Numbers in an embedding: its own, and behind them those of the model beside it.

@@ -32,39 +32,18 @@ fn misread(site: &Site, args: &[&str], part: &str) {
 #[test]
 fn what_is_no_recording_is_refused_with_the_reason() {
     let site = Site::with_number();
-    let nan: Vec<u8> = [0.0, 0.1, f32::NAN, 0.0]
-        .iter()
-        .flat_map(|s| s.to_le_bytes())
-        .collect();
-    let pcm = |rate, channels| wav(1, 16, rate, channels, &[1; 4_200], 4_200);
+    // Every other reason is the decoder's own: tests/data/audio/bad/expected.tsv.
     let two: Vec<u8> = (0..4_200u16).map(|at| (at % 4) as u8 * 40).collect();
-    let cut = &wav(1, 16, 8_000, 1, &[], 0)[..30];
-    let half = wav(1, 16, 8_000, 1, &[], 16_000);
-    let cases: [(&str, &[u8], &str); 9] = [
-        ("empty.wav", b"", "empty input"),
+    let cases: [(&str, &[u8], &str); 2] = [
         (
             "text.wav",
             b"Dear Sir or Madam, please find",
             "not audio: byte 0 begins like text",
         ),
-        ("cut.wav", cut, "the 'fmt ' chunk has 10 bytes of at least 16"),
-        ("nothing.wav", &half, "a header and no audio"),
-        (
-            "slow.wav",
-            &pcm(4_000, 1),
-            "a sampling rate of 4000 Hz: 8000 Hz to 48000 Hz are accepted",
-        ),
-        ("fast.wav", &pcm(96_000, 1), "a sampling rate of 96000 Hz"),
-        ("seven.wav", &pcm(8_000, 7), "7 channels: one or two are accepted"),
         (
             "stereo.wav",
             &wav(1, 16, 8_000, 2, &two, 4_200),
             "two channels: say which one holds the caller with --channel 0",
-        ),
-        (
-            "nan.wav",
-            &wav(3, 32, 8_000, 1, &nan, 16),
-            "sample 2 is not a finite number",
         ),
     ];
     for (name, bytes, part) in cases {
@@ -316,6 +295,12 @@ fn an_enrolment_of_two_voices_channels_is_told_of_the_flag() {
     let file = site.file("stereo.wav", &crate::support::wav(16_000, 2, &both));
     let args = ["enroll", "--user", &user, "--consent", "yes", &file];
     refused(&site, &args, 1, "--channel 0");
+    // With it the channel is listened to, and holds no voice.
+    let heard = site.run(&[&args[..], &["--channel", "1", "--json"]].concat());
+    assert_eq!(
+        (heard.status, &heard.document()["accepted"]),
+        (1, &serde_json::json!(false))
+    );
 }
 
 #[test]

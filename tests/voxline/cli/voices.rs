@@ -186,39 +186,6 @@ fn a_refused_enrolment_says_why_and_keeps_nothing() {
 }
 
 #[test]
-fn of_two_voices_on_two_channels_the_named_one_is_enrolled() {
-    let site = decided_site();
-    let files: Vec<String> = crate::support::stereo_signup("alice", "walter")
-        .into_iter()
-        .map(|(name, bytes)| site.file(&name, &bytes))
-        .collect();
-    let enrol = |user: &str, channel: &[&str]| {
-        let files = files.iter().map(String::as_str).collect::<Vec<_>>();
-        let flags = ["enroll", "--json", "--user", user, "--consent", CONSENT];
-        site.run(&[&flags, channel, &files].concat())
-    };
-    let (left, right) = (site.user("Left", NUMBER), site.user("Right", NUMBER));
-    let refused = enrol(&left, &[]);
-    assert_eq!(refused.status, 1);
-    assert!(
-        refused.all().contains("--channel 0 or --channel 1"),
-        "{refused:?}"
-    );
-    for (user, channel) in [(&left, "0"), (&right, "1")] {
-        let report = enrol(user, &["--channel", channel]);
-        assert_eq!(
-            (report.status, report.document()["accepted"] == true),
-            (0, true),
-            "{report:?}"
-        );
-    }
-    for (call, speaker) in [("calls/alice-1.wav", &left), ("calls/walter-1.wav", &right)] {
-        let said = site.json(&["identify", "--number", NUMBER, &sample(call)]);
-        assert_eq!(said["user_id"], json!(speaker), "{call}: {said}");
-    }
-}
-
-#[test]
 fn a_headerless_file_is_what_is_said_of_it_and_what_is_missing_is_told() {
     let site = decided_site();
     let alice = site.user("Alice", NUMBER);

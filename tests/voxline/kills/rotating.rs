@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use time::OffsetDateTime;
 use voxline::store::{CallRecord, MasterFault, Store, StoreError, StoreSettings};
-use voxline::units::{CallId, UserId};
+use voxline::units::{CallId, UserId, hex};
 use voxline::voiceprint::ModelId;
 
 use super::{Victim, Work, serving};
@@ -216,10 +216,6 @@ fn key_in_use(victim: &Victim) -> Vec<u8> {
     let digits = String::from_utf8(bytes).unwrap();
     let byte = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap();
     (0..32).map(byte).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn call_id(nth: usize) -> CallId {

@@ -1,19 +1,12 @@
 //! Lists in the formats the field exchanges, and protocol folders.
 
-use std::path::PathBuf;
-
 use voxline::measure::{
     Format, Init, ListError, ListedScore, ListedTrial, Protocol, init, join, read_scores, read_trials,
     write_scores, write_trials,
 };
 
+use super::file;
 use crate::support::project;
-
-fn file(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
-    let path = folder.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    path
-}
 
 fn trial(enrolled: &str, test: &str, target: bool) -> ListedTrial {
     ListedTrial {
@@ -91,7 +84,7 @@ fn what_is_written_reads_back_in_every_format() {
         assert_eq!(read_trials(&path, format).unwrap(), trials, "{format}");
         write_scores(&path, format, &scores).unwrap();
         assert_eq!(read_scores(&path, format).unwrap(), scores, "{format}");
-        assert_eq!(format.as_str().parse::<Format>(), Ok(format));
+        assert_eq!(format.name().parse::<Format>(), Ok(format));
     }
 }
 
@@ -182,7 +175,6 @@ fn a_protocol_is_made_from_folders_of_recordings_and_reads_back() {
     file(&folder, "ann/notes.txt", "no recording");
     let how = Init {
         enroll: 2,
-        strangers: true,
         roster: 2,
         seed: 3,
         force: false,

@@ -6,7 +6,6 @@ use voxline::measure::{Init, Protocol, init};
 
 const HOW: Init = Init {
     enroll: 2,
-    strangers: false,
     roster: 10,
     seed: 1,
     force: false,

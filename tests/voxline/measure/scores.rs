@@ -1,17 +1,12 @@
 //! Scores of any system, put to their trials.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use voxline::measure::{
     Format, ListedScore, ListedTrial, join, read_scores, read_trials, write_scores, write_trials,
 };
 
-fn file(folder: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
-    let path = folder.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    path
-}
+use super::file;
 
 fn trial(enrolled: String, test: String, target: bool) -> ListedTrial {
     ListedTrial {

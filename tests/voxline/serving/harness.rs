@@ -1,6 +1,5 @@
 //! A service of its own for each test, on a port of its own, with a store that is thrown away.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -104,8 +103,8 @@ impl Service {
 
     /// A key with these scopes.
     pub async fn key(&self, scopes: &[Scope]) -> String {
-        let scopes: BTreeSet<Scope> = scopes.iter().copied().collect();
-        let (token, _) = self.board.store().create_key(&scopes, None).await.unwrap();
+        let new = crate::support::new_key(scopes.iter().copied(), None);
+        let (token, _) = self.board.store().create_key(new).await.unwrap();
         token.reveal().to_owned()
     }
 

@@ -231,7 +231,7 @@ async fn a_narrowed_key_reads_no_consent_that_may_name_another_number() {
             numbers: narrowed.then(|| BTreeSet::from([NUMBER.parse().unwrap()])),
             name: None,
         };
-        let (token, _) = service.board.store().create_key_of(new).await.unwrap();
+        let (token, _) = service.board.store().create_key(new).await.unwrap();
         read.push(body(get(&service, token.reveal(), &path).await, 200).await);
     }
     let words = read.iter().map(|given| &given[0]["text"]);

@@ -5,6 +5,7 @@ use voxline::store::Scope;
 
 use super::harness::{NUMBER, Service, call_form, form, problem, sample, signup};
 use super::sockets::Socket;
+use crate::support::wav;
 
 const JSON: &str = "application/json";
 
@@ -95,7 +96,7 @@ async fn bad_recordings_and_forms_are_refused_with_what_was_wrong() {
     let stereo = stereo_wav();
     let recording = |bytes: &[u8]| vec![("call.wav".to_owned(), bytes.to_vec())];
     let number = ("number", NUMBER);
-    let silence = mono_wav(8_000, &[0; 8_000]);
+    let silence = wav(8_000, 1, &[0.0; 8_000]);
     let cases = [
         (form(recording(b""), &[number]), 422, "bad_audio", "empty input"),
         (
@@ -111,7 +112,7 @@ async fn bad_recordings_and_forms_are_refused_with_what_was_wrong() {
             "call.wav: ",
         ),
         (
-            form(recording(&mono_wav(96_000, &[0; 100])), &[number]),
+            form(recording(&wav(96_000, 1, &[0.0; 100])), &[number]),
             422,
             "bad_audio",
             "8000 Hz to 48000 Hz",
@@ -349,34 +350,14 @@ impl Raw {
     }
 }
 
-fn mono_wav(rate: u32, samples: &[i16]) -> Vec<u8> {
-    wav(rate, 1, samples)
-}
-
 fn stereo_wav() -> Vec<u8> {
     // Nothing on the left, a buzz on the right.
     let buzz = |at: usize| {
         if at.is_multiple_of(2) {
-            0
+            0.0
         } else {
-            [8_000, -8_000][at / 40 % 2]
+            [0.25, -0.25][at / 40 % 2]
         }
     };
-    wav(8_000, 2, &(0..6_400).map(buzz).collect::<Vec<i16>>())
-}
-
-fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let spec = hound::WavSpec {
-        channels,
-        sample_rate: rate,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::new(&mut bytes, spec).unwrap();
-    for sample in samples {
-        writer.write_sample(*sample).unwrap();
-    }
-    writer.finalize().unwrap();
-    bytes.into_inner()
+    wav(8_000, 2, &(0..6_400).map(buzz).collect::<Vec<f32>>())
 }

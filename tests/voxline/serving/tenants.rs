@@ -35,7 +35,7 @@ pub async fn key(
         numbers: numbers.map(|numbers| numbers.iter().cloned().collect()),
         name: None,
     };
-    store.create_key_of(new).await.unwrap().0.reveal().to_owned()
+    store.create_key(new).await.unwrap().0.reveal().to_owned()
 }
 
 pub fn new_user(name: &str, number: &DialedNumber) -> NewUser {

@@ -92,8 +92,8 @@ async fn every_act_on_the_roster_leaves_one_entry() {
     store.remove_enrolment(ana, first).await.unwrap();
     store.remove_enrolments(ana).await.unwrap();
     store.remove_user(ana).await.unwrap();
-    let scopes = BTreeSet::from([Scope::Admin]);
-    let (_, key) = store.create_key(&scopes, Some("console")).await.unwrap();
+    let new = new_key([Scope::Admin], Some("console"));
+    let (_, key) = store.create_key(new).await.unwrap();
     store.revoke_key(key.id).await.unwrap();
     assert!(
         store

@@ -122,8 +122,8 @@ async fn who_was_erased_after_a_backup_does_not_come_back_with_it() {
         ..call("CA1", 1, 10)
     };
     deployment.store.put_verdict(&named).await.unwrap();
-    let scopes = [Scope::Identify].into();
-    let (token, key) = deployment.store.create_key(&scopes, None).await.unwrap();
+    let new = new_key([Scope::Identify], None);
+    let (token, key) = deployment.store.create_key(new).await.unwrap();
     let to = deployment.folder.path().join("backup");
     back_up(&deployment.settings, &to, true).await.unwrap();
 
@@ -149,8 +149,7 @@ async fn who_was_erased_after_a_backup_does_not_come_back_with_it() {
         let pieces = pieces_found(&held, &voiceprint(seed, Bandwidth::Narrow));
         assert_eq!(pieces, 0, "seed {seed}");
     }
-    let name = b"Ana Unmistakable";
-    assert!(!held.windows(name.len()).any(|window| window == name));
+    assert!(!holds(&held, "Ana Unmistakable"));
 
     let store = Store::open(&file_in(&other)).await.unwrap();
     assert!(store.user(ana).await.unwrap().is_none());
@@ -185,9 +184,7 @@ async fn a_backup_has_no_voice_and_no_name_in_the_clear_erased_or_not() {
             let pieces = pieces_found(&held, &voiceprint(seed, Bandwidth::Narrow));
             assert_eq!(pieces, 0, "{}, seed {seed}", folder.display());
         }
-        let name = b"Unmistakable";
-        let named = held.windows(name.len()).any(|window| window == name);
-        assert!(!named, "{}", folder.display());
+        assert!(!holds(&held, "Unmistakable"), "{}", folder.display());
     }
 }
 

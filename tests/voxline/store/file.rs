@@ -1,4 +1,4 @@
-//! The file: rights, damage, sharing, crashes.
+//! The file: rights, damage, sharing.
 
 use super::*;
 
@@ -108,79 +108,6 @@ async fn a_read_only_file_is_said_to_be_so() {
     }
     let refusal = Store::open(&deployment.file()).await.unwrap_err();
     assert!(matches!(refusal, StoreError::Unwritable { .. }), "{refusal:?}");
-}
-
-const CHILD_STORE: &str = "VOXLINE_TEST_STORE_FOR_CHILD";
-
-/// Not a test: the child of the test below. Enrols without end, and says each acknowledged enrolment.
-#[tokio::test]
-#[ignore = "the child of another test, started by it"]
-async fn child_that_enrols_until_it_is_killed() {
-    let Some(path) = std::env::var_os(CHILD_STORE) else {
-        return;
-    };
-    let store = Store::open(Path::new(&path)).await.unwrap();
-    let ana = store.users_of(&number(1)).await.unwrap().remove(0);
-    for seed in 0.. {
-        let id = store.add_enrolment(enrolment(ana.id, seed)).await.unwrap();
-        println!("acknowledged {id}");
-    }
-}
-
-#[tokio::test]
-async fn an_acknowledged_enrolment_survives_kill_9() {
-    use std::io::BufRead;
-
-    let deployment = TestDeployment::new().await;
-    let number = deployment.number(1).await;
-    let ana = deployment.user("Ana", &number).await;
-    deployment.store.close().await;
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--exact",
-            "store::sqlite::file::child_that_enrols_until_it_is_killed",
-            "--nocapture",
-        ])
-        .env(CHILD_STORE, deployment.file())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut acknowledged = Vec::new();
-    let mut note = |line: String| {
-        if let Some((_, id)) = line.split_once("acknowledged ") {
-            acknowledged.push(id.parse::<EnrolmentId>().unwrap());
-        }
-        acknowledged.len()
-    };
-    while note(lines.next().unwrap().unwrap()) < 10 {}
-    child.kill().unwrap();
-    child.wait().unwrap();
-    for line in lines.map_while(Result::ok) {
-        note(line);
-    }
-    let store = Store::open(&deployment.file()).await.unwrap();
-    store.check_pages().await.unwrap();
-    let kept: BTreeSet<_> = store
-        .enrolments_of(ana.id)
-        .await
-        .unwrap()
-        .iter()
-        .map(|e| e.id)
-        .collect();
-    assert!(
-        acknowledged.iter().all(|id| kept.contains(id)),
-        "an acknowledged enrolment was lost"
-    );
-    let prints = store
-        .roster(&number, &model())
-        .await
-        .unwrap()
-        .remove(0)
-        .clips
-        .len();
-    assert_eq!(prints, kept.len() * 2, "an enrolment was stored in part");
 }
 
 /// A store of a release that noted no users beside verdicts finds them by what its migration reads.

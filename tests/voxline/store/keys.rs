@@ -6,11 +6,8 @@ use super::*;
 async fn a_key_works_until_it_is_revoked_and_is_never_stored() {
     let deployment = TestDeployment::new().await;
     let scopes = BTreeSet::from([Scope::Enroll, Scope::Identify]);
-    let (token, info) = deployment
-        .store
-        .create_key(&scopes, Some("console"))
-        .await
-        .unwrap();
+    let new = new_key(scopes.clone(), Some("console"));
+    let (token, info) = deployment.store.create_key(new).await.unwrap();
     assert_eq!(
         deployment.store.keys().await.unwrap(),
         std::slice::from_ref(&info)
@@ -19,9 +16,7 @@ async fn a_key_works_until_it_is_revoked_and_is_never_stored() {
     assert_eq!((access.key(), access.scopes()), (Some(info.id), &scopes));
     assert!(access.allows(Scope::Enroll) && !access.allows(Scope::Scores) && !access.allows(Scope::Admin));
     assert_eq!((access.tenant(), access.narrowed_to()), (TenantId::DEFAULT, None));
-    let disk = deployment.at_rest().await;
-    let secret = token.reveal().as_bytes();
-    assert!(!disk.windows(secret.len()).any(|window| window == secret));
+    assert!(!holds(&deployment.at_rest().await, token.reveal()));
 
     deployment.store.revoke_key(info.id).await.unwrap();
     let first = deployment.store.keys().await.unwrap()[0].revoked_at;
@@ -36,7 +31,7 @@ async fn an_admin_key_may_do_everything_and_a_made_up_one_nothing() {
     let deployment = TestDeployment::new().await;
     let (token, _) = deployment
         .store
-        .create_key(&BTreeSet::from([Scope::Admin]), None)
+        .create_key(new_key([Scope::Admin], None))
         .await
         .unwrap();
     let access = deployment.store.key_for(&token).await.unwrap().unwrap();
@@ -60,7 +55,7 @@ async fn an_admin_key_may_do_everything_and_a_made_up_one_nothing() {
             );
         }
     }
-    let none = deployment.store.create_key(&BTreeSet::new(), None).await;
+    let none = deployment.store.create_key(new_key([], None)).await;
     assert!(matches!(none, Err(StoreError::NoScope)));
     let unknown = deployment.store.revoke_key(voxline::units::KeyId::fresh()).await;
     assert!(matches!(unknown, Err(StoreError::UnknownKey(_))));
@@ -69,8 +64,8 @@ async fn an_admin_key_may_do_everything_and_a_made_up_one_nothing() {
 #[tokio::test]
 async fn the_last_use_of_a_key_is_noted_at_most_once_a_minute() {
     let deployment = TestDeployment::new().await;
-    let scopes = BTreeSet::from([Scope::Identify]);
-    let (token, info) = deployment.store.create_key(&scopes, None).await.unwrap();
+    let new = new_key([Scope::Identify], None);
+    let (token, info) = deployment.store.create_key(new).await.unwrap();
     assert_eq!(info.last_used_at, None);
     let used = async || deployment.store.keys().await.unwrap()[0].last_used_at;
     deployment.store.key_for(&token).await.unwrap();

@@ -38,18 +38,18 @@ async fn forget_tags(deployment: &TestDeployment) {
 }
 
 #[tokio::test]
-async fn a_try_on_a_number_of_two_hundred_users_is_one_hash_whosever_pin_it_is() {
+async fn a_try_on_a_number_of_many_users_is_one_hash_whosever_pin_it_is() {
     let deployment = TestDeployment::new().await;
     let number = number(1);
-    let all = rows(&number, (0..200).map(|nth| format!("{:04}", 1_000 + nth * 7)));
+    let all = rows(&number, (0..12).map(|nth| format!("{:04}", 1_000 + nth * 7)));
     let report = deployment
         .store
         .import_users(&Access::operator(), &all, false)
         .await
         .unwrap();
-    assert_eq!((report.added, &report.faults[..]), (200, &[][..]));
+    assert_eq!((report.added, &report.faults[..]), (12, &[][..]));
     let mut found = BTreeSet::new();
-    for digits in ["1000", "1693", "2393", "0000"] {
+    for digits in ["1000", "1042", "1077", "0000"] {
         let before = deployment.store.pin_hashes();
         let users = deployment
             .store
@@ -223,9 +223,8 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
         .await;
     assert_eq!(tags.len(), 2);
     let held = deployment.at_rest().await;
-    let there = |bytes: &[u8], tag: &[u8]| bytes.windows(tag.len()).any(|window| window == tag);
     assert!(
-        tags.iter().all(|tag| there(&held, tag)),
+        tags.iter().all(|tag| holds(&held, tag)),
         "the search finds what is there"
     );
     let none = UserPatch {
@@ -244,7 +243,7 @@ async fn of_a_removed_user_and_of_a_pin_given_up_no_tag_is_left() {
     let receipt = deployment.store.remove_user(ana.id).await.unwrap();
     assert_eq!(receipt.overwritten, deployment.overwrites());
     let left = deployment.at_rest().await;
-    assert!(!tags.iter().any(|tag| there(&left, tag)));
+    assert!(!tags.iter().any(|tag| holds(&left, tag)));
 }
 
 #[tokio::test]

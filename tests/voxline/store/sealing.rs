@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::fingerprints::{counts, enrolled, fingerprint, kept, recognised};
 use super::*;
+use voxline::speech::KeptFingerprint;
+use voxline::store::FingerprintCounts;
 
 impl TestDeployment {
     /// A file beside the database.
@@ -24,12 +27,7 @@ impl TestDeployment {
         self.store.close().await;
         for (user, prints) in voices {
             for print in prints {
-                let hex: String = print
-                    .embedding
-                    .to_bytes()
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
+                let hex = hex(&print.embedding.to_bytes());
                 let bytes = if self.store.is_shared() {
                     format!("'\\x{hex}'::bytea")
                 } else {
@@ -78,10 +76,6 @@ fn plain_name(user: UserId) -> String {
     format!("Unmistakable {}", &user.to_string()[24..])
 }
 
-fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
-}
-
 /// A deployment of users with a voice each.
 pub async fn with_voices(users: u64) -> (TestDeployment, HashMap<UserId, Vec<Voiceprint>>) {
     let deployment = TestDeployment::new().await;
@@ -104,100 +98,135 @@ fn found_of(bytes: &[u8], voices: &HashMap<UserId, Vec<Voiceprint>>) -> usize {
         .sum()
 }
 
-#[tokio::test]
-async fn a_voiceprint_reads_back_and_stands_nowhere_in_the_clear() {
-    let (deployment, voices) = with_voices(3).await;
-    assert_eq!(deployment.voices(&deployment.store).await, voices);
-    assert_eq!(found_of(&deployment.at_rest().await, &voices), 0);
-    let plain: Vec<u8> = voices
-        .values()
-        .flatten()
-        .flat_map(|print| print.embedding.to_bytes())
-        .collect();
-    assert!(found_of(&plain, &voices) > 0, "the search finds what is there");
+/// Of every kind that a store seals something.
+struct Sealed {
+    voices: HashMap<UserId, Vec<Voiceprint>>,
+    ana: UserId,
+    fingerprints: [KeptFingerprint; 2],
+    said: CallRecord,
 }
 
-#[tokio::test]
-async fn a_name_and_a_phone_stand_nowhere_in_the_clear() {
-    let deployment = TestDeployment::new().await;
-    let new = NewUser {
-        phones: vec![phone(1), phone(2)],
-        ..new_user("Ana Unmistakable", &deployment.number(1).await)
-    };
-    let ana = deployment.store.add_user(new).await.unwrap();
-    assert_eq!(
-        (ana.name.as_str(), &ana.phones),
-        ("Ana Unmistakable", &vec![phone(1), phone(2)])
-    );
-    let renamed = UserPatch {
-        name: Some("Ana Otherwise".into()),
-        ..UserPatch::default()
-    };
-    deployment.store.update_user(ana.id, renamed).await.unwrap();
-    let held = deployment.at_rest().await;
-    for text in [
-        "Unmistakable",
-        "Otherwise",
-        phone(1).as_e164(),
-        phone(2).as_e164(),
-    ] {
-        assert!(!holds(&held, text), "{text}");
+impl Sealed {
+    /// Three users with a voice each, and Ana with all else.
+    async fn new() -> (TestDeployment, Self) {
+        let (deployment, mut voices) = with_voices(3).await;
+        let new = NewUser {
+            phones: vec![phone(1), phone(2)],
+            ..new_user("Ana Unmistakable", &number(1))
+        };
+        let added = deployment.store.add_user(new).await.unwrap();
+        assert_eq!(added.name, "Ana Unmistakable");
+        assert_eq!(added.phones, [phone(1), phone(2)]);
+        let ana = added.id;
+        let renamed = UserPatch {
+            name: Some("Ana Otherwise".into()),
+            ..UserPatch::default()
+        };
+        deployment.store.update_user(ana, renamed).await.unwrap();
+        enrolled(&deployment, ana, 9).await;
+        voices.insert(ana, clip(9).prints);
+        assert!(recognised(&deployment, "one", ana, 2).await);
+        let said = CallRecord {
+            verdict: json!({"speaker": {"status": "identified", "user_id": ana, "user_name": "Ana Unmistakable"}}),
+            evidence: Some(json!({"noted": "Ana Unmistakable noted"})),
+            ..call("CA1", 1, 10)
+        };
+        assert!(deployment.store.put_verdict(&said).await.unwrap());
+        let sealed = Self {
+            voices,
+            ana,
+            fingerprints: [2, 9].map(fingerprint),
+            said,
+        };
+        (deployment, sealed)
     }
-    // The keys of phones go with a change of the data keys, and they are found on.
-    deployment.store.change_data_keys().await.unwrap();
-    for phone in [phone(1), phone(2)] {
-        let found = deployment.store.user_by_phone(&number(1), &phone).await.unwrap();
-        assert_eq!(found, Some(ana.id));
-    }
-    assert_eq!(
-        deployment.store.user(ana.id).await.unwrap().unwrap().name,
-        "Ana Otherwise"
-    );
-}
 
-#[tokio::test]
-async fn what_was_said_of_a_call_stands_nowhere_in_the_clear_and_is_found() {
-    let deployment = TestDeployment::new().await;
-    let ana = deployment.user("Ana", &deployment.number(1).await).await.id;
-    let said = |word: &str| CallRecord {
-        verdict: json!({"speaker": {"status": "identified", "user_id": ana, "user_name": word}}),
-        evidence: Some(json!({"noted": format!("{word} noted")})),
-        ..call("CA1", 1, 10)
-    };
-    let record = said("Ana Unmistakable");
-    assert!(deployment.store.put_verdict(&record).await.unwrap());
-    let fingerprint = [3; 32];
-    deployment.store.take_webhook(&fingerprint).await.unwrap();
-    deployment
-        .store
-        .settle_webhook(&fingerprint, "Hello, Ana Unmistakable")
-        .await
-        .unwrap();
-    assert!(!holds(&deployment.at_rest().await, "Unmistakable"));
-    let seen = deployment.store.take_webhook(&fingerprint).await.unwrap();
-    assert!(format!("{seen:?}").contains("Hello, Ana Unmistakable"));
-    for by_new_keys in [false, true] {
-        if by_new_keys {
-            deployment.store.change_data_keys().await.unwrap();
+    /// The bytes of its voices and fingerprints.
+    fn plain(&self) -> Vec<u8> {
+        let prints = self.voices.values().flatten();
+        let voices = prints.flat_map(|print| print.embedding.to_bytes());
+        let fingerprints = self.fingerprints.iter().flat_map(KeptFingerprint::to_bytes);
+        voices.chain(fingerprints).collect()
+    }
+
+    /// Changes the data keys while somebody else reads: every row is sealed anew.
+    async fn renew(&self, deployment: &TestDeployment) {
+        let rows = "SELECT embedding FROM prints ORDER BY id";
+        let before = deployment.blobs(rows).await;
+        let serving = deployment.another().await;
+        let reading = async {
+            for _ in 0..50 {
+                assert_eq!(deployment.voices(&serving).await, self.voices);
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let (changed, ()) = tokio::join!(deployment.store.change_data_keys(), reading);
+        assert_eq!(changed.unwrap(), 4);
+        let after = deployment.blobs(rows).await;
+        assert!(before.iter().zip(&after).all(|(before, after)| before != after));
+        assert_eq!(deployment.voices(&deployment.another().await).await, self.voices);
+    }
+
+    /// All of it reads back, and is found by what it is found by.
+    async fn assert_read(&self, deployment: &TestDeployment, round: &str) {
+        let (store, ana) = (&deployment.store, self.ana);
+        assert_eq!(deployment.voices(store).await, self.voices, "{round}");
+        for phone in [phone(1), phone(2)] {
+            let found = store.user_by_phone(&number(1), &phone).await.unwrap();
+            assert_eq!(found, Some(ana), "{round}");
         }
-        let id = record.call_id.clone();
-        assert_eq!(deployment.store.call(&id).await.unwrap().as_ref(), Some(&record));
-        let versions = deployment.store.verdicts(&id).await.unwrap();
-        assert_eq!(versions[0].verdict, record.verdict);
+        let user = store.user(ana).await.unwrap().unwrap();
+        assert_eq!(user.name, "Ana Otherwise", "{round}");
+        assert_eq!(kept(deployment, ana).await, self.fingerprints, "{round}");
+        let counted = FingerprintCounts { clips: 1, calls: 1 };
+        assert_eq!(counts(deployment, ana).await, counted, "{round}");
+        let id = &self.said.call_id;
+        let record = store.call(id).await.unwrap();
+        assert_eq!(record.as_ref(), Some(&self.said), "{round}");
+        let versions = store.verdicts(id).await.unwrap();
+        assert_eq!(versions[0].verdict, self.said.verdict, "{round}");
         let of_ana = CallSearch {
             user: Some(ana),
             speaker: Some("identified".into()),
             ..CallSearch::default()
         };
-        assert_eq!(
-            deployment
-                .store
-                .calls(&Access::operator(), &of_ana, 9, None)
-                .await
-                .unwrap()
-                .len(),
-            1
-        );
+        let calls = store.calls(&Access::operator(), &of_ana, 9, None).await;
+        assert_eq!(calls.unwrap().len(), 1, "{round}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_sealed_reads_back_by_new_keys_and_is_nowhere_in_the_clear() {
+    let (deployment, sealed) = Sealed::new().await;
+    let webhook = [3; 32];
+    let store = &deployment.store;
+    store.take_webhook(&webhook).await.unwrap();
+    let answer = "Hello, Ana Unmistakable";
+    store.settle_webhook(&webhook, answer).await.unwrap();
+    let seen = store.take_webhook(&webhook).await.unwrap();
+    assert!(format!("{seen:?}").contains(answer));
+    let plain = sealed.plain();
+    assert!(
+        pieces_of(&plain, &plain) >= plain.len() / 64,
+        "the search finds what is there"
+    );
+    let phones = [phone(1), phone(2)];
+    let texts = ["Unmistakable", "Otherwise"]
+        .into_iter()
+        .chain(phones.iter().map(PhoneNumber::as_e164));
+    let texts: Vec<&str> = texts.collect();
+    for round in ["as made", "by a new master key", "by new data keys"] {
+        match round {
+            "by a new master key" => drop(store.change_master_key().await.unwrap()),
+            "by new data keys" => sealed.renew(&deployment).await,
+            _ => {}
+        }
+        sealed.assert_read(&deployment, round).await;
+        let held = deployment.at_rest().await;
+        assert_eq!(pieces_of(&held, &plain), 0, "{round}");
+        for text in &texts {
+            assert!(!holds(&held, text), "{round}: {text}");
+        }
     }
 }
 

@@ -67,9 +67,8 @@ async fn a_second_machine_needs_the_firsts_key_of_the_pins() {
     assert!(!file_in(&two).with_file_name("pepper.key").exists());
 
     let key = std::fs::read(file_in(&one).with_file_name("pepper.key")).unwrap();
-    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     let given = StoreSettings {
-        pepper: Some(hex.into()),
+        pepper: Some(hex(&key).into()),
         ..settings(&two, url)
     };
     let second = Store::connect(&given).await.unwrap();

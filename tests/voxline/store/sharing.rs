@@ -11,7 +11,7 @@ async fn reopening_keeps_everything() {
     deployment.store.put_verdict(&call("CA1", 1, 10)).await.unwrap();
     let (token, _) = deployment
         .store
-        .create_key(&BTreeSet::from([Scope::Admin]), None)
+        .create_key(new_key([Scope::Admin], None))
         .await
         .unwrap();
     let roster = deployment.store.roster(&number, &model()).await.unwrap();

@@ -42,10 +42,7 @@ async fn every_row_goes_over_and_is_the_same_there() {
         ..call("CA1", 1, 10)
     };
     store.put_verdict(&record).await.unwrap();
-    let (token, _) = store
-        .create_key(&[Scope::Admin].into(), Some("mine"))
-        .await
-        .unwrap();
+    let (token, _) = store.create_key(new_key([Scope::Admin], None)).await.unwrap();
     let roster = store.roster(&number(1), &model()).await.unwrap();
     let consents = store.consents_of(ana).await.unwrap();
     store.close().await;

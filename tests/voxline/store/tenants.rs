@@ -20,7 +20,7 @@ async fn access(store: &Store, tenant: TenantId, numbers: Option<&[&DialedNumber
         numbers,
         name: None,
     };
-    let (token, _) = store.create_key_of(new).await.unwrap();
+    let (token, _) = store.create_key(new).await.unwrap();
     store.key_for(&token).await.unwrap().unwrap()
 }
 
@@ -175,7 +175,7 @@ async fn a_key_is_for_numbers_of_its_own_tenant() {
         name: None,
     };
     assert!(matches!(
-        store.create_key_of(new.clone()).await,
+        store.create_key(new.clone()).await,
         Err(StoreError::UnknownNumber(_))
     ));
     assert!(store.keys().await.unwrap().is_empty(), "nothing is left of it");
@@ -185,7 +185,7 @@ async fn a_key_is_for_numbers_of_its_own_tenant() {
         ..new
     };
     assert!(matches!(
-        store.create_key_of(nobodys).await,
+        store.create_key(nobodys).await,
         Err(StoreError::UnknownTenant(_))
     ));
 }

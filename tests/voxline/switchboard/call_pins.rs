@@ -175,21 +175,6 @@ async fn the_same_wrong_pin_of_a_caller_is_one_guess_on_whichever_call() {
 }
 
 #[tokio::test]
-async fn what_is_typed_as_a_whole_is_no_pin_unless_it_has_the_length_of_one() {
-    let (deployment, _) = three().await;
-    let call = case(&deployment.board, &number(1)).await;
-    for (digits, fits) in [
-        ("4821", true),
-        ("482", false),
-        ("48213", false),
-        ("123456", false),
-    ] {
-        assert_eq!(call.typed(digits).is_some(), fits, "{digits}");
-        assert_eq!(call.can_be_typed(digits), fits, "{digits}");
-    }
-}
-
-#[tokio::test]
 async fn a_pin_counts_before_the_end_of_the_call_and_not_after_it() {
     let (deployment, [alice, ..]) = three().await;
     let call = case(&deployment.board, &number(1)).await;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::harness::{ALICE, NUMBER, SECRET, TestDeployment, script};
-use crate::support;
+use crate::support::{self, holds};
 
 const STRANGER: &str = "+12025550199";
 const CALL: &str = "enrollment_samples/calls/alice-1.wav";
@@ -31,10 +31,6 @@ fn traces() -> Vec<u8> {
     let kinds = |piece: &[u8]| piece.iter().collect::<std::collections::HashSet<_>>().len();
     let pieces = bytes[64..].chunks_exact(64);
     pieces.max_by_key(|piece| kinds(piece)).unwrap().to_vec()
-}
-
-fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|piece| piece == wanted)
 }
 
 /// A call that nobody can listen to, from its ring to its report; the last word on it.

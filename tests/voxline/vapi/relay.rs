@@ -295,8 +295,7 @@ async fn a_person_who_is_erased_is_erased_from_what_waits_too() {
     let holds = |deployment: &super::harness::TestDeployment| {
         let files = ["voxline.db", "voxline.db-wal"].map(|name| deployment.data.path().join(name));
         let bytes = files.map(|path| std::fs::read(path).unwrap_or_default()).concat();
-        let wanted = b"an unmistakable sentence of hers";
-        bytes.windows(wanted.len()).any(|piece| piece == wanted)
+        crate::support::holds(&bytes, "an unmistakable sentence of hers")
     };
     assert!(holds(&deployment), "it waits for the backend");
     let alice = deployment.alice.clone();

@@ -10,7 +10,7 @@ use super::super::benchmark::{Benchmark, Progress};
 use super::super::calls::{Followed, Follower};
 use super::super::error::BenchError;
 use super::super::hear::{BenchListener, loaded};
-use super::super::heard::{Item, Pipeline, Print};
+use super::super::heard::{Item, Print};
 use super::super::work;
 use super::counts::{CheckpointCounts, Counts, Played};
 use super::figures::Handover;
@@ -40,9 +40,7 @@ fn needed<'a>(
     bench: &'a Benchmark<'_>,
     protocol: &'a Protocol,
 ) -> Result<(&'a Calibration, SpeakerSampler<'a>), BenchError> {
-    let calibration = bench.calibration.as_ref();
-    let calibration = calibration.filter(|_| bench.pipeline == Pipeline::Product);
-    let calibration = calibration.ok_or(BenchError::NoCalibration)?;
+    let calibration = bench.calibration.as_ref().ok_or(BenchError::NoCalibration)?;
     let sampler = SpeakerSampler::of(&protocol.tables).ok_or(BenchError::TooFewSpeakers)?;
     Ok((calibration, sampler))
 }
@@ -87,7 +85,6 @@ fn play(
 ) -> Result<Vec<Played>, BenchError> {
     let cache = bench.open_cache()?;
     let bench_listener = BenchListener {
-        pipeline: bench.pipeline,
         silence: false,
         limits: &bench.limits,
         cache: cache.as_ref(),

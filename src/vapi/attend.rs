@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::evidence::spoken;
+use crate::store::CallNewsKind;
 use crate::switchboard::{CallSession, PinWay};
 
 use super::message::{Message, News, Role, Utterance};
@@ -31,7 +32,10 @@ impl Vapi {
         let vapi_call = self.vapi_call(&id);
         if let News::Speech { role, started, turn } = message.news {
             let made_ms = message.timestamp;
-            speech(&vapi_call, role, started, MessageTime { made_ms, turn });
+            let (kind, time) = (speech(role, started), MessageTime { made_ms, turn });
+            let at = vapi_call.clock();
+            vapi_call.state().hear_of(kind, at, time);
+            self.tell_other_nodes(&vapi_call, kind, time).await;
         }
         match &message.news {
             News::Status(status) if status == "ended" => return self.end(&vapi_call, None).await,
@@ -124,12 +128,10 @@ impl Vapi {
     }
 }
 
-fn speech(vapi_call: &VapiCall, role: Role, started: bool, time: MessageTime) {
-    let at = vapi_call.clock();
-    let mut state = vapi_call.state();
+const fn speech(role: Role, started: bool) -> CallNewsKind {
     match (role, started) {
-        (Role::Assistant, true) => state.assistant.started(at, time),
-        (Role::Assistant, false) => state.assistant.stopped(at, time),
-        _ => state.assistant.told(),
+        (Role::Assistant, true) => CallNewsKind::AssistantBegins,
+        (Role::Assistant, false) => CallNewsKind::AssistantStops,
+        _ => CallNewsKind::OtherSpeech,
     }
 }

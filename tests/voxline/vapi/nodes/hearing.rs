@@ -64,7 +64,7 @@ async fn a_call_heard_by_another_node_than_it_rings_at_has_one_verdict() {
 }
 
 #[tokio::test]
-async fn the_assistant_is_known_where_half_of_what_tells_of_it_comes_to_another_node() {
+async fn the_assistant_is_known_where_half_its_news_come_to_another_node() {
     let Some(mut nodes) = TwoNodes::open(true).await else {
         return;
     };
@@ -96,7 +96,7 @@ async fn the_assistant_is_known_where_half_of_what_tells_of_it_comes_to_another_
 }
 
 #[tokio::test]
-async fn whoever_hears_a_call_says_its_last_word_where_another_is_told_of_the_end() {
+async fn whoever_hears_a_call_says_its_last_word_wherever_its_end_is_told() {
     let Some(mut nodes) = TwoNodes::open(true).await else {
         return;
     };

@@ -14,7 +14,7 @@ fn transcript(at: i64) -> Value {
 }
 
 #[tokio::test]
-async fn a_backend_that_was_noted_at_one_node_is_relayed_to_from_all_and_keeps_its_queue() {
+async fn a_backend_noted_at_one_node_has_all_nodes_messages_and_its_queue() {
     let Some(mut nodes) = TwoNodes::open(false).await else {
         return;
     };

@@ -5,7 +5,7 @@
 //!
 //! | line | does |
 //! |---|---|
-//! | `{"do":"events","url":…,"secret":…}` | says where webhooks go, and by which HMAC key they are signed |
+//! | `{"do":"events","url":…,"secret":…,"speech":{"stopped":…}}` | says where webhooks go, and by which HMAC key they are signed; speech-updates of a status may go elsewhere |
 //! | `{"do":"post","message":{…},"sign":true}` | sends a webhook: `{"status","answer","ms"}`. On a call whose server the answer to its ring named it is not signed, and brings that server's headers |
 //! | `{"do":"play","call":…,"script":[{"who":"user","audio":"f.wav"}…],"channels":2,"rate":16000,"announce":true,"speed":1.0,"cut_at":2.0,"refused":8,"turned":false}` | what a call's listen stream plays; speech-updates are sent as it does, but of `other`; `{"post":{…}}` in the script sends a message of the call. Once it is cut, it is refused so many times |
 //! | `{"do":"told","call":…,"contains":…,"within":30}` | waits for a control message: all there were |
@@ -59,6 +59,8 @@ pub const PUBLIC_KEY: &str = "peer-public";
 #[derive(Default)]
 struct World {
     events: String,
+    /// Where speech-updates of a status go, where that is elsewhere.
+    speech: HashMap<String, String>,
     secret: String,
     plays: HashMap<String, Play>,
     told: HashMap<String, Vec<(Instant, Value)>>,
@@ -180,6 +182,8 @@ impl Peer {
                     line["url"].as_str().unwrap(),
                     line["secret"].as_str().unwrap_or_default(),
                 );
+                let speech = serde_json::from_value(line["speech"].clone());
+                self.world.lock().unwrap().speech = speech.unwrap_or_default();
                 json!({"ok": true})
             }
             "post" => match self
@@ -264,7 +268,12 @@ async fn send(
     let (url, secret, named) = {
         let world = world.lock().unwrap();
         let named = world.named.get(&call).filter(|_| !rings).cloned();
-        (world.events.clone(), world.secret.clone(), named)
+        let status = message["status"]
+            .as_str()
+            .filter(|_| message["type"] == "speech-update");
+        let elsewhere = status.and_then(|status| world.speech.get(status));
+        let url = elsewhere.unwrap_or(&world.events).clone();
+        (url, world.secret.clone(), named)
     };
     let body = json!({ "message": message }).to_string();
     let timestamp = now_ms().to_string();

@@ -8,7 +8,7 @@ use crate::carriers::VapiRegion;
 use crate::config::Config;
 use crate::store::{Act, NewAudit, Store};
 use crate::units::DialedNumber;
-use crate::vapi::{Api, Plan, State, Step, VapiSettings, apply, check, plan, undo};
+use crate::vapi::{Api, Plan, State, Step, VapiSettings, apply, check, note_backends, plan, undo};
 
 use super::output::Output;
 
@@ -61,6 +61,8 @@ pub(super) async fn run(
             let api = open(&side, &mut config.vapi)?;
             let done = apply(&config.vapi, &api, &numbers, take_over).await;
             account_for(store, "apply", &done).await?;
+            // Also of what was done in part.
+            note_backends(&config.vapi, store, false).await?;
             done?
         }
         VapiCommand::Check(side) => {
@@ -71,6 +73,7 @@ pub(super) async fn run(
             let api = open(&side, &mut config.vapi)?;
             let done = undo(&config.data_dir, &config.vapi.api_url, &api, force).await;
             account_for(store, "undo", &done).await?;
+            note_backends(&config.vapi, store, true).await?;
             done?
         }
     };

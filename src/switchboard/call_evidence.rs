@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use super::caller_claims;
 use super::callers::CallerHistory;
 use super::claims::{self, Claimer};
 use super::kept::{Before, Kept, StoredVersion};
@@ -126,7 +127,7 @@ impl CallEvidence {
         let hash = context.services.keyed_hash().await?;
         let caller = self.caller_hash(&hash);
         let claims = self.claims.iter().filter(|claim| claim.tier != Tier::T4);
-        let strongest = claims.filter(|claim| !claim.users.is_empty() && !claims::may_be_anybodys(claim));
+        let strongest = claims.filter(|claim| !claim.users.is_empty() && claims::counts_for_pins(claim));
         Ok(PinTry {
             number: context.number.clone(),
             caller: caller.map_or_else(|| PinCaller::Withheld(context.id.clone()), PinCaller::Number),
@@ -225,9 +226,9 @@ impl CallEvidence {
         let members = roster.map_or(&[][..], |known| &known.members);
         let mut claims = self.claims.clone();
         let rule = roster.map(|known| known.caller_is_forwarder).unwrap_or_default();
-        claims::take_forwarders_out(&mut claims, rule);
+        caller_claims::take_forwarders_out(&mut claims, rule);
         // Empty unless the rule is to find out.
-        claims::doubt_callers(&mut claims, &self.callers);
+        caller_claims::doubt_callers(&mut claims, &self.callers);
         let mut assigned = context.claimer(None).assigned(members);
         if let Some(claim) = &mut assigned {
             claim.at = context.started_at;

@@ -2,9 +2,8 @@
 
 use time::OffsetDateTime;
 
-use super::callers::CallerHistory;
 use crate::evidence::{AttestationLevel, CallFacts, CallerNumber, Forwarder, Found, Place};
-use crate::store::{CallerIsForwarder, KeyedHash, Store, StoreError};
+use crate::store::{KeyedHash, Store, StoreError};
 use crate::units::{DialedNumber, PhoneNumber, UserId};
 use crate::verdict::chain::{Claim, EvidenceKind, EvidencePriors, EvidenceSource, Member, Tier};
 
@@ -81,6 +80,7 @@ impl Claimer<'_> {
         Ok(Claim {
             users: user.into_iter().collect(),
             owner,
+            anybodys: !(forwarder.verified || (facts.trusted && !passport)),
             value_hash: self.hashed(&forwarder.number.line_key()),
             note: (!note.is_empty()).then(|| note.join("; ")),
             ..self.blank(tier, forwarder.place.into(), facts.source.into())
@@ -108,9 +108,10 @@ impl Claimer<'_> {
             .attestation
             .map(|attested| (attested.level, attested.verified));
         let failed = matches!(level, Some((AttestationLevel::Failed, _)));
+        let vouched = matches!(level, Some((AttestationLevel::A, true)));
         let owner = match level {
             _ if failed => self.evidence_priors.caller_failed,
-            Some((AttestationLevel::A, true)) => self.evidence_priors.caller_attested,
+            _ if vouched => self.evidence_priors.caller_attested,
             _ => self.evidence_priors.caller,
         };
         let user = self.user_of(number).await?;
@@ -126,6 +127,8 @@ impl Claimer<'_> {
             owner,
             speaker: Some(self.evidence_priors.caller_speaks.min(owner)),
             failed,
+            // B and C vouch for no number (ATIS-1000074 section 5.2.3).
+            anybodys: !vouched,
             value_hash: self.hashed(&number.line_key()),
             note: Some(attested.to_owned()),
             ..blank
@@ -160,6 +163,7 @@ impl Claimer<'_> {
             owner: 0.0,
             speaker: None,
             failed: false,
+            anybodys: false,
             source,
             at: self.now,
             value_hash: None,
@@ -187,7 +191,8 @@ pub(super) fn add(known: &mut Vec<Claim>, new: Vec<Claim>) {
         });
         if let Some(old) = twin.and_then(|at| known.get_mut(at)) {
             let failed = old.failed || claim.failed;
-            if claim.owner > old.owner {
+            let is_vouched_for = old.anybodys && !claim.anybodys;
+            if claim.owner > old.owner || (is_vouched_for && claim.owner >= old.owner) {
                 *old = Claim { at: old.at, ..claim };
             }
             old.failed = failed;
@@ -197,70 +202,10 @@ pub(super) fn add(known: &mut Vec<Claim>, new: Vec<Claim>) {
     }
 }
 
-/// Whether anybody who calls can have made a claim: a header of a peer that is not known, a PASSporT that was only read.
-pub(super) fn may_be_anybodys(claim: &Claim) -> bool {
-    let noted = |what: &str| claim.note.as_deref().is_some_and(|note| note.contains(what));
-    match claim.tier {
-        Tier::T1 => noted(UNKNOWN_PEER),
-        Tier::T3 => !noted(VERIFIED),
-        _ => false,
-    }
-}
-
-/// Lets a caller's number that is the forwarder's speak for the line only: by `rule` always or never, or where the
-/// call's forwarding evidence, whenever it came, is of the same number.
-pub(super) fn take_forwarders_out(claims: &mut [Claim], rule: CallerIsForwarder) {
-    let forwarded = |tier| matches!(tier, Tier::T1 | Tier::T3);
-    let by: Vec<(Vec<UserId>, Option<String>)> = claims
-        .iter()
-        .filter(|claim| forwarded(claim.tier) && (!claim.users.is_empty() || claim.value_hash.is_some()))
-        .map(|claim| (claim.users.clone(), claim.value_hash.clone()))
-        .collect();
-    // Where a number was not hashed its user stands for it.
-    let is_same = |claim: &Claim| {
-        by.iter().any(|(users, hash)| match (hash, &claim.value_hash) {
-            (Some(one), Some(other)) => one == other,
-            _ => !users.is_empty() && *users == claim.users,
-        })
-    };
-    let callers = claims.iter().map(|claim| {
-        claim.tier == Tier::T2
-            && claim.speaker.is_some()
-            && match rule {
-                CallerIsForwarder::Never => false,
-                CallerIsForwarder::Always => true,
-                CallerIsForwarder::Auto => is_same(claim),
-            }
-    });
-    let callers: Vec<bool> = callers.collect();
-    for (claim, _) in claims.iter_mut().zip(callers).filter(|(_, is)| *is) {
-        claim.speaker = None;
-        note(claim, "the forwarder's number: it says nothing of who speaks");
-    }
-}
-
-/// Lets a caller's number speak for its user as far as it did in earlier calls, and not at all where mostly others were
-/// heard with it: a carrier that rewrites From leaves no other trace.
-pub(super) fn doubt_callers(claims: &mut [Claim], history: &CallerHistory) {
-    for claim in claims.iter_mut().filter(|claim| claim.tier == Tier::T2) {
-        let (Some(speaks), [user]) = (claim.speaker, claim.users.as_slice()) else {
-            continue;
-        };
-        let share = history.share(*user);
-        if share > 0.5 {
-            claim.speaker = Some(speaks.min(share));
-            continue;
-        }
-        claim.speaker = None;
-        note(claim, history.doubt());
-    }
-}
-
-fn note(claim: &mut Claim, said: &str) {
-    claim.note = Some(match claim.note.take() {
-        Some(note) => format!("{note}; {said}"),
-        None => said.to_owned(),
-    });
+/// Whether a wrong PIN counts against whom a claim points to: not by a header of a peer that is not known or a PASSporT that was
+/// only read, which cost whoever calls nothing. A caller's number does, whoever vouches for it: a caller's tries are counted by it.
+pub(super) fn counts_for_pins(claim: &Claim) -> bool {
+    claim.tier == Tier::T2 || !claim.anybodys
 }
 
 #[cfg(test)]
@@ -275,6 +220,7 @@ mod tests {
             owner: 0.9,
             speaker: (tier == Tier::T2).then_some(0.8),
             failed: false,
+            anybodys: false,
             source: EvidenceSource::Sip,
             at: OffsetDateTime::UNIX_EPOCH,
             value_hash: hash.map(str::to_owned),
@@ -284,111 +230,37 @@ mod tests {
 
     #[test]
     fn what_every_caller_can_send_is_told_from_what_is_vouched_for() {
-        for (tier, note, anybodys) in [
-            (Tier::T1, None, false),
-            (Tier::T1, Some("from a peer that is not known"), true),
-            (Tier::T2, None, false),
-            (Tier::T3, None, true),
-            (Tier::T3, Some("signature verified"), false),
+        for (tier, anybodys, counts) in [
+            (Tier::T1, false, true),
+            (Tier::T1, true, false),
+            (Tier::T2, true, true),
+            (Tier::T3, true, false),
+            (Tier::T3, false, true),
         ] {
             let claim = Claim {
-                note: note.map(str::to_owned),
+                anybodys,
                 ..claim(tier, Some(UserId::fresh()), None)
             };
-            assert_eq!(may_be_anybodys(&claim), anybodys, "{tier:?}, {note:?}");
+            assert_eq!(counts_for_pins(&claim), counts, "{tier:?}, {anybodys}");
         }
     }
 
     #[test]
-    fn a_number_that_was_heard_with_other_voices_speaks_for_the_line_alone() {
-        use serde_json::json;
-        let alice = UserId::fresh();
-        let call = |own: bool| {
-            let (outcome, speaker) = if own {
-                ("identified", "identified")
-            } else {
-                ("unknown", "third_party")
-            };
-            json!({"outcome": outcome, "user_id": own.then_some(alice), "speaker": {"status": speaker},
-                "evidence": [{"tier": "T2", "user_id": alice}]})
+    fn evidence_that_comes_again_is_vouched_for_once_anybody_does() {
+        let user = Some(UserId::fresh());
+        let of = |anybodys, owner| Claim {
+            anybodys,
+            owner,
+            ..claim(Tier::T3, user, Some("a"))
         };
-        for (calls, speaks) in [
-            (vec![], Some(0.8)),
-            (vec![true; 30], Some(0.8)),
-            (vec![false], None),
-            (vec![false, true], Some(2.0 / 3.0)),
-            (vec![false, false, true], None),
+        for (first, then, left) in [
+            (of(true, 0.8), of(false, 0.99), of(false, 0.99)),
+            (of(true, 0.8), of(false, 0.8), of(false, 0.8)),
+            (of(false, 0.8), of(true, 0.8), of(false, 0.8)),
         ] {
-            let verdicts: Vec<_> = calls.iter().map(|own| call(*own)).collect();
-            let mut claims = vec![
-                claim(Tier::T2, Some(alice), Some("a")),
-                claim(Tier::T4, Some(alice), None),
-            ];
-            doubt_callers(&mut claims, &CallerHistory::read(&verdicts));
-            let same = match (claims[0].speaker, speaks) {
-                (Some(got), Some(wanted)) => (got - wanted).abs() < 1e-9,
-                (got, wanted) => got == wanted,
-            };
-            assert!(same, "{calls:?}: {:?}", claims[0].speaker);
-            assert_eq!(claims[0].note.is_some(), speaks.is_none());
-            assert!((claims[0].owner - 0.9).abs() < f64::EPSILON, "the line stays");
-            assert_eq!(
-                claims[1],
-                claim(Tier::T4, Some(alice), None),
-                "a PIN is not doubted"
-            );
-        }
-    }
-
-    #[test]
-    fn the_forwarders_number_speaks_for_the_line_alone() {
-        use CallerIsForwarder::{Always, Auto, Never};
-        let (alice, bob) = (Some(UserId::fresh()), Some(UserId::fresh()));
-        let diverted = |user, hash| vec![claim(Tier::T1, user, hash)];
-        for (what, evidence, speaks) in [
-            // never, always, auto
-            (
-                "the same number",
-                diverted(alice, Some("a")),
-                [true, false, false],
-            ),
-            (
-                "another number of the user's",
-                diverted(alice, Some("b")),
-                [true, false, true],
-            ),
-            (
-                "another user's number",
-                diverted(bob, Some("b")),
-                [true, false, true],
-            ),
-            ("nobody's number", diverted(None, Some("c")), [true, false, true]),
-            (
-                "a number that was not hashed",
-                diverted(alice, None),
-                [true, false, false],
-            ),
-            ("nothing usable", diverted(None, None), [true, false, true]),
-            ("no forwarder", Vec::new(), [true, false, true]),
-            (
-                "a PASSporT",
-                vec![claim(Tier::T3, alice, Some("a"))],
-                [true, false, false],
-            ),
-            ("a PIN", vec![claim(Tier::T4, alice, None)], [true, false, true]),
-        ] {
-            for (rule, speaks) in [Never, Always, Auto].into_iter().zip(speaks) {
-                // Evidence counts whenever it came.
-                let mut claims = vec![claim(Tier::T2, alice, Some("a"))];
-                claims.extend(evidence.clone());
-                take_forwarders_out(&mut claims, rule);
-                assert_eq!(claims[0].speaker.is_some(), speaks, "{what} by {rule}");
-                assert_eq!(claims[0].note.is_none(), speaks, "{what} by {rule}");
-                assert!(
-                    (claims[0].owner - 0.9).abs() < f64::EPSILON,
-                    "{what}: the line stays"
-                );
-            }
+            let mut known = vec![first];
+            add(&mut known, vec![then]);
+            assert_eq!(known, [left]);
         }
     }
 }

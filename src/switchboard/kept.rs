@@ -333,6 +333,7 @@ mod tests {
             owner: 0.9,
             speaker: Some(0.9),
             failed: false,
+            anybodys: false,
             source: EvidenceSource::Sip,
             at,
             value_hash: None,

@@ -43,6 +43,7 @@ mod wrong_pins;
 mod services;
 mod replays;
 mod claims;
+mod caller_claims;
 mod heard_streams;
 mod voice_known;
 mod kept;

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::carriers::signature::same;
+use crate::units::CallId;
+
 use super::message::{Message, News};
+use super::pass::{BACKEND_HEADER, add_backend_mark, backend_mark};
 use super::relay::{
     Answer, Answered, DELIVERY_HEADER, NO_ANSWER, Original, Relay, Theirs, Upstream, Way, way_of,
     without_ours,
@@ -44,15 +48,36 @@ impl Vapi {
         }
     }
 
-    /// The backend a message goes to: that of this call's answer, of its assistant, of its number, or of all.
-    async fn upstream_of(&self, relay: &Relay, view: &CallView, ringing: bool) -> Option<Arc<Upstream>> {
-        let vapi_call = view.id.as_ref().filter(|_| !ringing).map(|id| self.vapi_call(id));
-        let own = vapi_call
-            .as_ref()
-            .and_then(|vapi_call| vapi_call.state().upstream.clone());
-        if own.is_some() {
-            return own;
+    /// The backend that the answer to the ring of a call named for it, here or at another node or before a restart.
+    fn own_upstream_of(&self, relay: &Relay, call: &CallId, original: &Original) -> Option<Arc<Upstream>> {
+        let vapi_call = self.vapi_call(call);
+        if let Some(own) = vapi_call.state().upstream.clone() {
+            return Some(own);
         }
+        let mut brought = original.headers.iter();
+        let (_, mark) = brought.find(|(name, _)| name == BACKEND_HEADER)?;
+        let is_own = |upstream: &&Arc<Upstream>| {
+            let own = backend_mark(&self.markers, call, upstream.url());
+            same(own.as_bytes(), mark.as_bytes())
+        };
+        let own = relay.upstreams.all().iter().find(is_own).cloned();
+        vapi_call.state().upstream.clone_from(&own);
+        own
+    }
+
+    /// The backend a message goes to: that of this call's answer, of its assistant, of its number, or of all.
+    async fn upstream_of(
+        &self,
+        relay: &Relay,
+        view: &CallView,
+        original: &Original,
+        ringing: bool,
+    ) -> Option<Arc<Upstream>> {
+        let id = view.id.as_ref().filter(|_| !ringing);
+        if let Some(own) = id.and_then(|id| self.own_upstream_of(relay, id, original)) {
+            return Some(own);
+        }
+        let vapi_call = id.map(|id| self.vapi_call(id));
         let assistant = view.assistant_id.as_deref().filter(|_| !ringing);
         if relay.upstreams.of(assistant, None).is_none() || relay.upstreams.differ_by_number() {
             let known = vapi_call.as_ref().and_then(|vapi_call| {
@@ -73,7 +98,7 @@ impl Vapi {
     async fn ring_with(self: &Arc<Self>, relay: &Arc<Relay>, message: Message, original: Original) -> Answer {
         let view = message.call.clone();
         let theirs = async {
-            let upstream = self.upstream_of(relay, &view, true).await?;
+            let upstream = self.upstream_of(relay, &view, &original, true).await?;
             let budget = relay.ring_budget;
             let reply = relay
                 .ask(&upstream, &original, None, budget, "assistant-request")
@@ -86,7 +111,7 @@ impl Vapi {
         else {
             return Answer::Json(self.alone(&rung));
         };
-        let Some(merged) = serde_json::from_slice(&reply.body)
+        let Some(mut merged) = serde_json::from_slice(&reply.body)
             .ok()
             .and_then(|theirs: Value| self.merged(relay, theirs, &rung))
         else {
@@ -103,11 +128,10 @@ impl Vapi {
                   not heard",
             );
         }
-        if let (Some(id), Some(own)) = (
-            &view.id,
-            merged.server.and_then(|url| relay.upstreams.at(&url).cloned()),
-        ) {
-            self.vapi_call(id).state().upstream = Some(own);
+        let named = merged.server.as_deref().and_then(|url| relay.upstreams.at(url));
+        if let (Some(id), Some(own)) = (&view.id, named) {
+            add_backend_mark(&mut merged.answer, &backend_mark(&self.markers, id, own.url()));
+            self.vapi_call(id).state().upstream = Some(Arc::clone(own));
         }
         Answer::Json(merged.answer)
     }
@@ -130,7 +154,7 @@ impl Vapi {
         let view = message.call.clone();
         let changed = theirs.mixed.then(|| without_ours(&original.body)).flatten();
         let asked = async {
-            let upstream = self.upstream_of(relay, &view, false).await?;
+            let upstream = self.upstream_of(relay, &view, &original, false).await?;
             let budget = relay.request_budget;
             relay
                 .ask(&upstream, &original, changed, budget, "tool-calls")
@@ -157,7 +181,7 @@ impl Vapi {
         original: Original,
     ) -> Result<Answer, Overloaded> {
         let asked = async {
-            let upstream = self.upstream_of(relay, &message.call, false).await?;
+            let upstream = self.upstream_of(relay, &message.call, &original, false).await?;
             let budget = relay.request_budget;
             relay.ask(&upstream, &original, None, budget, "question").await
         };
@@ -182,7 +206,7 @@ impl Vapi {
 
     /// Hands on what nobody waits for. Whoever brought it may go: it is kept all the same.
     async fn pass_on(self: &Arc<Self>, relay: &Arc<Relay>, message: &Message, original: Original) {
-        let Some(upstream) = self.upstream_of(relay, &message.call, false).await else {
+        let Some(upstream) = self.upstream_of(relay, &message.call, &original, false).await else {
             return;
         };
         relay.hand_on(&upstream, message, original).await;

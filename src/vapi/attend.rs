@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::evidence::spoken;
+use crate::store::CallNewsKind;
 use crate::switchboard::{CallSession, PinWay};
 
 use super::message::{Message, News, Role, Utterance};
@@ -29,11 +30,12 @@ impl Vapi {
             return;
         };
         let vapi_call = self.vapi_call(&id);
-        if let News::Speech { role, started, turn } = message.news {
+        if let Some((kind, turn)) = whose_sound(&message.news) {
             let made_ms = message.timestamp;
-            speech(&vapi_call, role, started, MessageTime { made_ms, turn });
+            let (time, at) = (MessageTime { made_ms, turn }, vapi_call.clock());
+            vapi_call.state().hear_of(kind, at, time);
+            self.tell_other_nodes(&vapi_call, kind, time).await;
         }
-        note_transfer(&vapi_call, &message);
         match &message.news {
             News::Status(status) if status == "ended" => return self.end(&vapi_call, None).await,
             News::EndOfCall(ending) => return self.end(&vapi_call, Some(ending)).await,
@@ -125,31 +127,26 @@ impl Vapi {
     }
 }
 
-fn speech(vapi_call: &VapiCall, role: Role, started: bool, time: MessageTime) {
-    let at = vapi_call.clock();
-    let mut state = vapi_call.state();
-    match (role, started) {
-        (Role::Assistant, true) => state.assistant.started(at, time),
-        (Role::Assistant, false) => state.assistant.stopped(at, time),
-        _ => {
-            state.assistant.told();
-            state.assistant.mix.caller(started, at, time);
+/// What a message says of whose sound comes, and of which turn.
+fn whose_sound(news: &News) -> Option<(CallNewsKind, Option<i64>)> {
+    let kind = match news {
+        News::Speech { role, started, turn } => {
+            let kind = match (role, started) {
+                (Role::Assistant, true) => CallNewsKind::AssistantBegins,
+                (Role::Assistant, false) => CallNewsKind::AssistantStops,
+                (_, true) => CallNewsKind::CallerBegins,
+                (_, false) => CallNewsKind::CallerStops,
+            };
+            return Some((kind, *turn));
         }
-    }
-}
-
-/// Notes who has the call, where a message says so.
-fn note_transfer(vapi_call: &VapiCall, message: &Message) {
-    let time = MessageTime {
-        made_ms: message.timestamp,
-        turn: None,
+        News::Transfer { to_person: true } => CallNewsKind::PutThrough,
+        News::Transfer { to_person: false } => CallNewsKind::HandedOver,
+        News::Status(status) => match status.as_str() {
+            "forwarding" => CallNewsKind::PutThrough,
+            "in-progress" => CallNewsKind::Answered,
+            _ => return None,
+        },
+        _ => return None,
     };
-    let mut state = vapi_call.state();
-    let mix = &mut state.assistant.mix;
-    match &message.news {
-        News::Transfer { to_person } => mix.handed_on(time, *to_person),
-        News::Status(status) if status == "forwarding" => mix.handed_on(time, true),
-        News::Status(status) if status == "in-progress" => mix.answered(time),
-        _ => {}
-    }
+    Some((kind, None))
 }

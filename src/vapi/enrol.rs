@@ -196,6 +196,7 @@ mod tests {
             owner,
             speaker: None,
             failed: false,
+            anybodys: false,
             source: EvidenceSource::Vapi,
             at: OffsetDateTime::UNIX_EPOCH,
             value_hash: None,

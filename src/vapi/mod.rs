@@ -46,6 +46,7 @@ mod relay;
 mod vapi_call;
 mod vapi_calls;
 mod service;
+mod other_nodes;
 mod origin;
 mod backfill;
 mod control;
@@ -54,6 +55,7 @@ mod prompt_update;
 mod vapi_stream;
 mod listen_socket;
 mod live;
+mod elsewhere;
 mod follow;
 mod catch_up;
 mod tools;
@@ -76,7 +78,7 @@ pub use message_time::MessageTime;
 pub use pass::{PASS_HEADER, Proof};
 pub use receive::{check_capture, check_saved};
 pub use redaction::redacted;
-pub use relay::{Answer, Original};
+pub use relay::{Answer, Original, note_backends};
 pub use service::{Overloaded, Vapi, VapiError};
 pub use settings::{
     ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, ToolMessage, UpstreamHeader, UpstreamSettings,

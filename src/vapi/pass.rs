@@ -6,6 +6,9 @@
 //! may come unsigned. But the headers that are named with a server are sent to it, and so ours brings a token that is
 //! good for that call's messages alone.
 
+use reqwest::Url;
+use serde_json::{Value, json};
+
 use super::marker::Markers;
 use super::message::{Message, News};
 use crate::carriers::signature::same;
@@ -13,6 +16,10 @@ use crate::units::{CallId, hex};
 
 /// The header of a pass, in lower case.
 pub const PASS_HEADER: &str = "x-voxline-call";
+
+/// The header by which a call's messages bring back which of the customer's backends has them, in lower case: another node, or the
+/// next process, was not there when the call rang.
+pub(super) const BACKEND_HEADER: &str = "x-voxline-backend";
 
 /// How a message is known to be Vapi's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +55,34 @@ pub(super) fn read(markers: &Markers, pass: &str) -> Option<CallId> {
     same(tag(markers, &call).as_bytes(), claimed.as_bytes()).then_some(call)
 }
 
+/// What stands for the address of a backend on one call.
+pub(super) fn backend_mark(markers: &Markers, call: &CallId, url: &Url) -> String {
+    let text = format!("{}\n{url}", call.as_str());
+    hex(&markers.tag(b"backend", text.as_bytes()))
+}
+
+/// Has each server in an answer that brings a call's pass bring the mark of its backend too.
+pub(super) fn add_backend_mark(answer: &mut Value, mark: &str) {
+    match answer {
+        Value::Object(fields) => {
+            if fields.contains_key(PASS_HEADER) {
+                fields.insert(BACKEND_HEADER.to_owned(), json!(mark));
+            }
+            fields
+                .values_mut()
+                .for_each(|value| add_backend_mark(value, mark));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| add_backend_mark(value, mark)),
+        _ => {}
+    }
+}
+
 fn tag(markers: &Markers, call: &CallId) -> String {
     hex(&markers.tag(b"pass", call.as_str().as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn call(text: &str) -> CallId {
@@ -78,6 +105,26 @@ mod tests {
         ] {
             assert_eq!(read(&markers, &bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_backends_mark_is_of_one_call_and_stands_beside_each_pass() {
+        let (markers, url) = (Markers::new(b"key"), Url::parse("https://b.example/v").unwrap());
+        let mark = backend_mark(&markers, &call("c-1"), &url);
+        assert_ne!(mark, backend_mark(&markers, &call("c-2"), &url));
+        assert_ne!(mark, backend_mark(&Markers::new(b"other"), &call("c-1"), &url));
+        let server = |headers: Value| json!({"url": "https://id.example.com", "headers": headers});
+        let mut answer = json!({"messageResponse": {
+            "assistantOverrides": {"server": server(json!({PASS_HEADER: "p"})), "tools:append": [
+                {"server": server(json!({PASS_HEADER: "p", "x-own": "1"}))}, {"server": server(json!({"x-own": "1"}))},
+            ]},
+        }});
+        add_backend_mark(&mut answer, &mark);
+        let overrides = &answer["messageResponse"]["assistantOverrides"];
+        let tool = |at: usize| &overrides["tools:append"][at]["server"]["headers"];
+        assert_eq!(overrides["server"]["headers"][BACKEND_HEADER], mark);
+        assert_eq!(tool(0)[BACKEND_HEADER], mark);
+        assert_eq!(tool(1)[BACKEND_HEADER], Value::Null);
     }
 
     #[test]

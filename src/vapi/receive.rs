@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::outward::{Allowed, client};
 use crate::store::Provenance;
@@ -73,6 +74,7 @@ impl Vapi {
             markers,
             dedup: Dedup::default(),
             vapi_calls: VapiCalls::default(),
+            node: Uuid::now_v7().to_string(),
             inventory: Inventory::default(),
             tasks: TaskTracker::new(),
             leaving: CancellationToken::new(),
@@ -81,6 +83,7 @@ impl Vapi {
             work: Arc::new(Semaphore::new(MOST_AT_WORK)),
         });
         tokio::spawn(Arc::clone(&vapi).sweep());
+        tokio::spawn(Arc::clone(&vapi).follow_other_nodes());
         Ok(vapi)
     }
 

@@ -74,6 +74,8 @@ pub struct Vapi {
     pub(super) markers: Markers,
     pub(super) dedup: Dedup,
     pub(super) vapi_calls: VapiCalls,
+    /// By which this process is told from other nodes of the store.
+    pub(super) node: String,
     pub(super) inventory: Inventory,
     pub(super) capture: Option<Capture>,
     pub(super) relay: Option<Arc<Relay>>,

@@ -1,6 +1,6 @@
 //! One call on Vapi: what its messages have said so far, and the call session they are about.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,13 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use crate::store::CallNewsKind;
 use crate::switchboard::CallSession;
 use crate::units::CallId;
 
 use super::assistant_mute::AssistantSpeech;
 use super::consent::Consent;
+use super::message_time::MessageTime;
 use super::relay::Upstream;
 use super::shape::Shape;
 use super::view::CallView;
@@ -21,6 +23,8 @@ use super::view::CallView;
 const MOST_ANSWERS: usize = 256;
 /// PINs of one call whose answers are remembered.
 const MOST_PINS: usize = 64;
+/// News of other nodes that are remembered, so that each counts once: more than they tell of a call while they are asked for.
+const MOST_NEWS: usize = 256;
 /// How soon a stream is tried again that never came in a whole round of tries.
 const ROUNDS: Duration = Duration::from_secs(60);
 /// The most of a caller's audio that is held for an enrolment on the call: two minutes of it, in this encoding.
@@ -61,10 +65,16 @@ pub(super) struct State {
     pub followed: bool,
     /// Whether verdicts are being told, or were.
     pub telling: bool,
+    /// Whether its end at another node is waited for.
+    pub end_watched: bool,
     /// What the model was told last; empty where that is not known.
     pub told: Option<String>,
     /// When the assistant spoke.
     pub assistant: AssistantSpeech,
+    /// Whether other nodes were asked what they were told of it.
+    pub asked_others: bool,
+    /// Which of their news were taken in.
+    taken_news: VecDeque<i64>,
     /// Utterances that conversations have told of.
     pub conversed: usize,
     /// How far an enrolment on this call has come.
@@ -174,6 +184,35 @@ impl State {
         !self.is_listened_to() && !self.given_up_at.is_some_and(waits)
     }
 
+    /// Takes in who speaks or has the call, by a message that came `at` by the call's clock and was made at `time`.
+    pub(super) fn hear_of(&mut self, kind: CallNewsKind, at: Duration, time: MessageTime) {
+        match kind {
+            CallNewsKind::AssistantBegins => self.assistant.started(at, time),
+            CallNewsKind::AssistantStops => self.assistant.stopped(at, time),
+            CallNewsKind::CallerBegins | CallNewsKind::CallerStops => {
+                self.assistant.told();
+                let begins = kind == CallNewsKind::CallerBegins;
+                self.assistant.mix.caller(begins, at, time);
+            }
+            CallNewsKind::PutThrough => self.assistant.mix.handed_on(time, true),
+            CallNewsKind::HandedOver => self.assistant.mix.handed_on(time, false),
+            CallNewsKind::Answered => self.assistant.mix.answered(time),
+            CallNewsKind::Ended => {}
+        }
+    }
+
+    /// Whether another node's news were not taken in before; they are from now on.
+    pub(super) fn is_news(&mut self, seq: i64) -> bool {
+        if self.taken_news.contains(&seq) {
+            return false;
+        }
+        if self.taken_news.len() >= MOST_NEWS {
+            self.taken_news.pop_front();
+        }
+        self.taken_news.push_back(seq);
+        true
+    }
+
     /// What became of a PIN on this call before, or where it stands at this `place` of the conversation.
     pub(super) fn pin_answer(&self, place: Option<usize>, stands_for: [u8; 32]) -> Option<String> {
         let known = |place: &Option<usize>| self.pins.get(&(*place, stands_for));
@@ -232,6 +271,16 @@ mod tests {
         assert!(state.may_listen(second(85)));
         state.heard_out = Some(CancellationToken::new());
         assert!(!state.may_listen(second(86)), "it is listened to");
+    }
+
+    #[test]
+    fn news_of_other_nodes_count_once_and_memory_is_bounded() {
+        let mut state = State::default();
+        for seq in 0..1_000 {
+            assert!(state.is_news(seq) && !state.is_news(seq));
+        }
+        assert_eq!(state.taken_news.len(), MOST_NEWS);
+        assert!(!state.is_news(999));
     }
 
     #[test]

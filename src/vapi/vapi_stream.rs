@@ -304,7 +304,8 @@ impl VapiStream {
         let (Some(sides), Some((_, shape))) = (&mut self.sides, &self.assistant_mute) else {
             return;
         };
-        let Some(caller) = sides.caller(self.vapi_call.clock(), &self.vapi_call.state().assistant) else {
+        let now = self.vapi_call.clock().saturating_sub(self.vapi.word_travels());
+        let Some(caller) = sides.caller(now, &self.vapi_call.state().assistant) else {
             return;
         };
         (self.sides, self.finds_sides) = (None, false);
@@ -336,7 +337,8 @@ impl VapiStream {
             let ready = if all {
                 assistant_mute.rest(&state.assistant)
             } else {
-                assistant_mute.ready(self.vapi_call.clock(), &state.assistant)
+                let now = self.vapi_call.clock().saturating_sub(self.vapi.word_travels());
+                assistant_mute.ready(now, &state.assistant)
             };
             if self.vapi.settings.enrol_by_phone && !is_nobodys {
                 state.hold(*shape, &ready);

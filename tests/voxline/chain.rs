@@ -1,5 +1,6 @@
 //! Laws of the chain of evidence: whose line, whose voice.
 
+mod invites;
 mod laws;
 mod pins;
 
@@ -43,6 +44,7 @@ fn claim(tier: Tier, user: Option<UserId>) -> Claim {
         owner,
         speaker,
         failed: false,
+        anybodys: false,
         source: EvidenceSource::Sip,
         at: OffsetDateTime::UNIX_EPOCH,
         value_hash: None,

@@ -9,7 +9,9 @@ mod call_search; // calls that are looked for, a page at a time
 mod ended_calls; // the last words on calls, without who was named
 mod webhooks; // webhooks that were seen before, and the tokens they came with
 mod relays; // messages on their way to the customer's own backend
+mod call_news; // what one node tells the others of a call at once
 
+pub use call_news::{CallNews, CallNewsKind, ToldNews};
 pub use call_records::{CallRecord, VerdictVersion};
 pub use call_search::CallSearch;
 pub use ended_calls::EndedCall;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use time::{Duration, OffsetDateTime};
 
-use crate::store::database::{Tx, each, query, query_as};
+use crate::store::database::{Tx, each, query, query_as, read_text_fact, write_fact};
 use crate::store::people::phones_of;
 use crate::store::values::{now, read_u64, time_text};
 use crate::store::{Store, StoreError};
@@ -16,6 +16,8 @@ const REMEMBERED: Duration = Duration::days(1);
 const MOST_REMEMBERED: i64 = 100_000;
 /// Rows that are looked at in one step when there are too many bytes.
 const STEP: i64 = 256;
+/// The fact that holds which backends were noted.
+const NOTED_FACT: &str = "vapi_noted_backends";
 
 /// A message to be delivered.
 #[derive(Clone)]
@@ -174,6 +176,31 @@ impl Store {
             .bind(seq)
             .fetch_optional(self.pool())
             .await?)
+    }
+
+    /// The backends that were noted when Vapi's side was changed, as the nodes of a shared store tell one another; `None` where no
+    /// node did. SQLite's one node has its own file.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn noted_backends(&self) -> Result<Option<String>, StoreError> {
+        if !self.is_shared() {
+            return Ok(None);
+        }
+        read_text_fact(&mut self.read().await?, NOTED_FACT).await
+    }
+
+    /// Keeps them for the other nodes of a shared store.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be written.
+    pub async fn note_backends(&self, noted: &str) -> Result<(), StoreError> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        write_fact(&mut tx, NOTED_FACT, noted.as_bytes()).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Removes what is queued for addresses that are none of `upstreams`: nothing is sent where nobody wants it any

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use time::OffsetDateTime;
 
 use super::super::authentic::signature;
-use super::super::pass::PASS_HEADER;
+use super::super::pass::{BACKEND_HEADER, PASS_HEADER};
 
 use crate::vapi::settings::{HmacPlan, UpstreamHeader, VapiAuth};
 
@@ -85,6 +85,7 @@ impl HeaderRules {
             name != own
                 // Good here alone, too.
                 && name != PASS_HEADER
+                && name != BACKEND_HEADER
                 && !OF_THE_CONNECTION.contains(&name)
                 && !named.iter().any(|one| one.eq_ignore_ascii_case(name))
         };
@@ -269,9 +270,13 @@ mod tests {
     #[test]
     fn what_came_without_a_signature_is_signed_and_the_calls_pass_stays_here() {
         let settings = of_section(HMAC).unwrap();
-        let came: Headers = [("content-type", "application/json"), (PASS_HEADER, "c-1.00")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec();
+        let came: Headers = [
+            ("content-type", "application/json"),
+            (PASS_HEADER, "c-1.00"),
+            (BACKEND_HEADER, "00"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
         let rules = rules(&settings);
         let outgoing = Outgoing {
             url: &Url::parse("https://a.example/v").unwrap(),
@@ -281,6 +286,7 @@ mod tests {
         };
         let headers = rules.to_send(&rules.to_keep(&came), &outgoing, OffsetDateTime::now_utc());
         assert_eq!(value(&headers, PASS_HEADER), None);
+        assert_eq!(value(&headers, BACKEND_HEADER), None);
         let arrived = Arrived {
             header: &|name| value(&headers, name),
             body: b"the body",

@@ -38,6 +38,7 @@ use headers::{HeaderRules, Outgoing};
 pub(super) use merge::{Merged, Ours, merge};
 use outbox::Outbox;
 pub(super) use saved::Saved;
+pub use saved::note_backends;
 pub(super) use split::{Answered, NO_ANSWER, Theirs, without_ours};
 pub(super) use upstream::Upstream;
 use upstream::{RelayFault, Reply, Upstreams};
@@ -137,25 +138,28 @@ pub(super) fn way_of(message: &Message) -> Way {
 }
 
 impl Relay {
-    /// Opens the relay; `None` when there is no backend. What waits for backends that are none any more is removed.
+    /// Opens the relay; `None` when there is no backend. `saved` is what this node knows of backends that were there before. What waits
+    /// for backends that are none any more is removed.
     pub(super) async fn open(
         store: &Store,
         settings: &VapiSettings,
         saved: &Saved,
     ) -> Result<Option<Self>, Unfetched> {
         let upstream = &settings.upstream;
-        let upstreams = Upstreams::new(upstream, saved);
-        let addresses = upstreams.all().iter().map(|one| one.url().to_string());
-        match store.drop_other_relays(&addresses.collect::<Vec<_>>()).await {
-            Ok(0) => {}
-            Ok(count) => tracing::warn!(
-                count,
-                "{count} messages were dropped that waited for a backend which is configured no more"
-            ),
+        let bounds = RelayBounds {
+            messages: upstream.queue_messages,
+            bytes: upstream.queue_bytes,
+            keep: upstream.keep,
+        };
+        let saved = match saved.clone().with_other_nodes(store, upstream).await {
+            Ok(all) => all,
             Err(fault) => {
-                tracing::warn!(%fault, "messages of earlier backends could not be removed: {fault}");
+                tracing::error!(%fault, "backends that other nodes noted are not known here: {fault}");
+                saved.clone()
             }
-        }
+        };
+        let upstreams = Upstreams::new(upstream, &saved);
+        drop_what_nobody_wants(store, &upstreams, bounds).await;
         if upstreams.all().is_empty() {
             return Ok(None);
         }
@@ -168,11 +172,6 @@ impl Relay {
         let http = steady_client(upstream.ring_budget.max(upstream.request_budget) + Duration::from_secs(1))?;
         let rules = HeaderRules::new(&settings.auth, &upstream.headers, upstream.signing.as_ref());
         let rules = Arc::new(rules);
-        let bounds = RelayBounds {
-            messages: upstream.queue_messages,
-            bytes: upstream.queue_bytes,
-            keep: upstream.keep,
-        };
         Ok(Some(Self {
             outbox: Outbox::open(store, &http, &rules, bounds, upstreams.all()),
             upstreams,
@@ -248,6 +247,28 @@ impl Relay {
             body: original.body,
         };
         self.outbox.put(relay).await;
+    }
+}
+
+/// Removes what waits for backends that are none any more. On a shared store other nodes may have backends that this one does not:
+/// there only what has waited too long goes.
+async fn drop_what_nobody_wants(store: &Store, upstreams: &Upstreams, bounds: RelayBounds) {
+    let dropped = if store.is_shared() {
+        let done = store.write_relays(&[], &[], bounds).await;
+        done.map(|tally| tally.expired)
+    } else {
+        let addresses = upstreams.all().iter().map(|one| one.url().to_string());
+        store.drop_other_relays(&addresses.collect::<Vec<_>>()).await
+    };
+    match dropped {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(
+            count,
+            "{count} messages were dropped that waited for a backend which is configured no more, or for too long"
+        ),
+        Err(fault) => {
+            tracing::warn!(%fault, "messages of earlier backends could not be removed: {fault}");
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use reqwest::Url;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::store::{Store, StoreError};
 use crate::units::DialedNumber;
 use crate::vapi::settings::{UpstreamSettings, VapiSettings};
 
@@ -31,6 +32,60 @@ impl Saved {
         }
         let journal = Journal::read(&settings.data_dir, &settings.api_url)?;
         Ok(Self::of(journal.entries(), &settings.upstream))
+    }
+
+    /// These, and what other nodes of a shared store noted: the file lies at the node where `voxline vapi apply` was run. These are noted
+    /// for the others.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read or written.
+    pub async fn with_other_nodes(
+        self,
+        store: &Store,
+        upstream: &UpstreamSettings,
+    ) -> Result<Self, StoreError> {
+        if !upstream.saved {
+            return Ok(self);
+        }
+        let noted = store.noted_backends().await?;
+        let mut all = noted
+            .as_deref()
+            .map_or_else(Self::default, |text| Self::read_noted(text, upstream));
+        let before = all.clone();
+        all.numbers.extend(self.numbers);
+        all.assistants.extend(self.assistants);
+        if all != before {
+            store.note_backends(&all.noted()).await?;
+        }
+        Ok(all)
+    }
+
+    /// As nodes note it for one another.
+    fn noted(&self) -> String {
+        let of_numbers = self.numbers.iter().map(|(number, url)| (number.as_e164(), url));
+        let of_assistants = self.assistants.iter().map(|(id, url)| (id.as_str(), url));
+        let numbers: BTreeMap<&str, &str> = of_numbers.map(|(name, url)| (name, url.as_str())).collect();
+        let assistants: BTreeMap<&str, &str> =
+            of_assistants.map(|(name, url)| (name, url.as_str())).collect();
+        json!({"numbers": numbers, "assistants": assistants}).to_string()
+    }
+
+    /// Reads it back; what this configuration does not let be asked is left out.
+    fn read_noted(text: &str, upstream: &UpstreamSettings) -> Self {
+        let noted: Value = serde_json::from_str(text).unwrap_or_default();
+        let urls = |shelf: &str| {
+            let pairs = noted[shelf].as_object().into_iter().flatten();
+            let read = pairs.filter_map(|(name, url)| Some((name.clone(), Url::parse(url.as_str()?).ok()?)));
+            read.filter(|(_, url)| upstream.may_be_asked(url))
+                .collect::<Vec<_>>()
+        };
+        let numbers = urls("numbers").into_iter();
+        Self {
+            numbers: numbers
+                .filter_map(|(number, url)| Some((number.parse().ok()?, url)))
+                .collect(),
+            assistants: urls("assistants").into_iter().collect(),
+        }
     }
 
     fn of(entries: &[Entry], upstream: &UpstreamSettings) -> Self {
@@ -64,6 +119,22 @@ impl Saved {
         }
         saved
     }
+}
+
+/// Notes for the other nodes of a shared store which backends Vapi's side had before it was changed from here: with what was known
+/// before, or, once it was put back, `instead` of it.
+///
+/// # Errors
+/// [`StoreError`] when the store cannot be read or written.
+pub async fn note_backends(settings: &VapiSettings, store: &Store, instead: bool) -> Result<(), StoreError> {
+    let Ok(own) = Saved::read(settings) else {
+        // The start says so.
+        return Ok(());
+    };
+    if instead {
+        return store.note_backends(&own.noted()).await;
+    }
+    own.with_other_nodes(store, &settings.upstream).await.map(drop)
 }
 
 fn url_of(fields: &Map<String, Value>) -> Option<&str> {
@@ -107,5 +178,29 @@ mod tests {
         assert_eq!(saved.assistants["x-1"].as_str(), "https://crm.example.com/vapi");
         let numbers: Vec<&str> = saved.numbers.keys().map(DialedNumber::as_e164).collect();
         assert_eq!(numbers, ["+12025550102"]);
+    }
+
+    #[test]
+    fn what_a_node_notes_another_reads_as_far_as_it_may_ask() {
+        let upstream = of_section("").unwrap().upstream;
+        let url = |text: &str| Url::parse(text).unwrap();
+        let mut saved = Saved {
+            numbers: [(
+                "+12025550102".parse().unwrap(),
+                url("https://crm.example.com/ring"),
+            )]
+            .into(),
+            assistants: [("a-1".to_owned(), url("https://crm.example.com/vapi?key=1"))].into(),
+        };
+        assert_eq!(Saved::read_noted(&saved.noted(), &upstream), saved);
+        let known = saved.clone();
+        saved
+            .assistants
+            .insert("a-2".to_owned(), url("http://plain.example.com/vapi"));
+        assert_eq!(Saved::read_noted(&saved.noted(), &upstream), known);
+        assert_eq!(
+            Saved::read_noted("of another release", &upstream),
+            Saved::default()
+        );
     }
 }

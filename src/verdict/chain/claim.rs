@@ -37,6 +37,10 @@ pub struct Claim {
     pub speaker: Option<f64>,
     /// Whether a verification of it was made and failed.
     pub failed: bool,
+    /// Whether whoever calls may have written it, as nobody vouches for it: a header of a peer that is not known, a PASSporT
+    /// that was only read, a caller's number without a verified attestation A.
+    #[serde(default)]
+    pub anybodys: bool,
     /// Who brought it.
     pub source: EvidenceSource,
     /// When it was first seen.

@@ -9,26 +9,47 @@ use super::joint::{Joint, Shares, joint};
 use crate::decision::{Outcome, Policy, Reason};
 use crate::units::UserId;
 
-/// Evidence that tells the same thing in several places.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Knowledge {
-    Assigned,
-    Forwarding,
-    Caller,
-    Pin,
+/// What the claims for one user say of whose line it is, by where they know it from: of copies of one thing the strongest.
+/// Natural logarithms of likelihood ratios.
+#[derive(Clone, Copy, Default)]
+struct OfOwner {
+    assigned: f64,
+    /// Who forwarded the call, where somebody vouches for it.
+    forwarding: f64,
+    /// The caller's number, where somebody vouches for it.
+    caller: f64,
+    /// A PIN.
+    pin: f64,
+    /// Who forwarded the call, as whoever calls may have written it.
+    written_forwarding: f64,
+    /// The caller's number, as whoever calls may have written it.
+    written_caller: f64,
+    /// A caller's number whose verification failed.
+    failed: f64,
 }
 
-impl Knowledge {
-    /// In the one order in which they are added up.
-    const ALL: [Self; 4] = [Self::Assigned, Self::Forwarding, Self::Caller, Self::Pin];
+impl OfOwner {
+    fn add(&mut self, claim: &Claim, llr: f64) {
+        let known = match claim.tier {
+            Tier::T0 => &mut self.assigned,
+            Tier::T1 | Tier::T3 if claim.anybodys => &mut self.written_forwarding,
+            Tier::T1 | Tier::T3 => &mut self.forwarding,
+            Tier::T4 => &mut self.pin,
+            Tier::T2 | Tier::T5 if claim.failed => &mut self.failed,
+            // It says nothing of who speaks because it is the forwarder's: a copy of who forwarded.
+            Tier::T2 | Tier::T5 if claim.anybodys && claim.speaker.is_none() => &mut self.written_forwarding,
+            Tier::T2 | Tier::T5 if claim.anybodys => &mut self.written_caller,
+            Tier::T2 | Tier::T5 => &mut self.caller,
+        };
+        *known = known.max(llr);
+    }
 
-    const fn of(tier: Tier) -> Self {
-        match tier {
-            Tier::T0 => Self::Assigned,
-            Tier::T1 | Tier::T3 => Self::Forwarding,
-            Tier::T2 | Tier::T5 => Self::Caller,
-            Tier::T4 => Self::Pin,
-        }
+    /// All of it together. One INVITE, which one person writes, brings all that nobody vouches for: of that one thing counts, who
+    /// forwarded the call or the caller's number, whichever makes more. A number whose verification failed adds to nothing.
+    fn together(self) -> f64 {
+        let by_forwarding = self.forwarding.max(self.written_forwarding) + self.caller;
+        let by_caller = self.forwarding + self.caller.max(self.written_caller);
+        (self.assigned + by_forwarding.max(by_caller) + self.pin).max(self.failed)
     }
 }
 
@@ -70,7 +91,7 @@ pub(super) struct Weighed<'a> {
     pub heard: Option<&'a Voice>,
     /// The voice's ratio of each user, in the order of the roster; empty when it may not be weighed.
     pub voice: Vec<f64>,
-    /// All evidence together.
+    /// All evidence together, of who speaks.
     pub joint: Joint,
     /// Of the line's owner: all evidence together.
     pub heard_lines: Lines,
@@ -105,27 +126,32 @@ impl<'a> Weighed<'a> {
             third_party: policy.unknown_share,
             owner_speaks: evidence_priors.owner_speaks_share,
         };
-        let of = |voice: &[f64], counts: &dyn Fn(&Present<'_>) -> bool| {
-            let counted = present.iter().filter(|one| counts(one));
-            let (owner, speaker) = llrs(counted, voice, roster.len(), evidence_priors, &shares);
-            joint(&owner, &speaker, &shares)
+        let users = roster.len();
+        let owners = |voice: &[f64], counts: &dyn Fn(&Present<'_>) -> bool| {
+            let owner = owner_llrs(present.iter().filter(|one| counts(one)), users, evidence_priors);
+            // What nobody vouches for has said all it says of the line by its strength: that it claims to speak adds nothing.
+            let vouched = present.iter().filter(|one| counts(one) && !one.claim.anybodys);
+            let speaker = speaker_llrs(vouched, voice, users, evidence_priors, &shares);
+            joint(&owner, &speaker, &shares).owner
         };
         let is_shared = present.iter().any(Present::is_shared);
-        let lines = |voice: &[f64], all: &Joint| Lines {
-            all: all.owner.clone(),
-            alone: if is_shared {
-                of(voice, &|one| !one.is_shared()).owner
+        let lines = |voice: &[f64]| {
+            let all = owners(voice, &|_| true);
+            let alone = if is_shared {
+                owners(voice, &|one| !one.is_shared())
             } else {
-                all.owner.clone()
-            },
+                all.clone()
+            };
+            Lines { all, alone }
         };
-        let (all, claimed) = (of(&voice, &|_| true), of(&[], &|_| true));
+        let owner = owner_llrs(present.iter(), users, evidence_priors);
+        let speaker = speaker_llrs(present.iter(), &voice, users, evidence_priors, &shares);
         Self {
             roster,
             heard,
-            heard_lines: lines(&voice, &all),
-            claimed_lines: lines(&[], &claimed),
-            joint: all,
+            heard_lines: lines(&voice),
+            claimed_lines: lines(&[]),
+            joint: joint(&owner, &speaker, &shares),
             leaves_one: evidence_priors.accept.max(policy.accept),
             present,
             voice,
@@ -161,44 +187,43 @@ impl<'a> Weighed<'a> {
     }
 }
 
-/// The ratio of each user as owner and as speaker. Of each kind of knowledge the strongest claim for a user counts.
-fn llrs<'p, 'a: 'p>(
+/// The ratio of each user as owner.
+fn owner_llrs<'p, 'a: 'p>(
+    claims: impl Iterator<Item = &'p Present<'a>>,
+    users: usize,
+    evidence_priors: &EvidencePriors,
+) -> Vec<f64> {
+    let mut known = vec![OfOwner::default(); users];
+    for one in claims {
+        let llr = evidence_priors.owner_llr(one.claim.owner, one.places.len(), users);
+        for at in &one.places {
+            known[*at].add(one.claim, llr);
+        }
+    }
+    known.into_iter().map(OfOwner::together).collect()
+}
+
+/// The ratio of each user as speaker, by the voice and by claims: of phones and of PINs the strongest for a user counts.
+fn speaker_llrs<'p, 'a: 'p>(
     claims: impl Iterator<Item = &'p Present<'a>>,
     voice: &[f64],
     users: usize,
     evidence_priors: &EvidencePriors,
     shares: &Shares,
-) -> (Vec<f64>, Vec<f64>) {
-    let mut strongest: HashMap<Knowledge, Vec<(f64, f64)>> = HashMap::new();
+) -> Vec<f64> {
+    let mut strongest = vec![(0.0_f64, 0.0_f64); users];
     for one in claims {
-        let sharers = one.places.len();
-        let of_owner = evidence_priors.owner_llr(one.claim.owner, sharers, users);
-        let of_speaker = one.claim.speaker.map_or(0.0, |speaks| {
-            evidence_priors.speaker_llr(speaks, shares.third_party, sharers, users)
-        });
-        let known = strongest
-            .entry(Knowledge::of(one.claim.tier))
-            .or_insert_with(|| vec![(0.0, 0.0); users]);
+        let Some(speaks) = one.claim.speaker else { continue };
+        let llr = evidence_priors.speaker_llr(speaks, shares.third_party, one.places.len(), users);
         for at in &one.places {
-            known[*at] = (known[*at].0.max(of_owner), known[*at].1.max(of_speaker));
+            let (phone, pin) = &mut strongest[*at];
+            let known = if one.claim.tier == Tier::T4 { pin } else { phone };
+            *known = known.max(llr);
         }
     }
-    let mut owner = vec![0.0; users];
-    let mut speaker = if voice.is_empty() {
-        vec![0.0; users]
-    } else {
-        voice.to_vec()
-    };
-    for known in Knowledge::ALL
-        .iter()
-        .filter_map(|knowledge| strongest.get(knowledge))
-    {
-        for (at, (of_owner, of_speaker)) in known.iter().enumerate() {
-            owner[at] += of_owner;
-            speaker[at] += of_speaker;
-        }
-    }
-    (owner, speaker)
+    let said = voice.iter().copied().chain(std::iter::repeat(0.0));
+    let all = strongest.iter().zip(said);
+    all.map(|((phone, pin), said)| said + phone + pin).collect()
 }
 
 /// The voice's ratio of each user of the roster: 0 for who is not enrolled. Empty when the voice may not be

@@ -4,16 +4,17 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Some claims on a roster: tier, whom they are for, how strong.
-fn claims() -> impl Strategy<Value = Vec<(usize, usize, f64)>> {
-    prop::collection::vec((0_usize..5, 0_usize..40, 0.3..0.9999), 0..12)
+/// Some claims on a roster: tier, whom they are for, how strong, and whether whoever calls may have written them.
+fn claims() -> impl Strategy<Value = Vec<(usize, usize, f64, bool)>> {
+    prop::collection::vec((0_usize..5, 0_usize..40, 0.3..0.9999, any::<bool>()), 0..12)
 }
 
 const TIERS: [Tier; 5] = [Tier::T0, Tier::T1, Tier::T2, Tier::T3, Tier::T4];
 
-fn of(roster: &[Member], drawn: &[(usize, usize, f64)]) -> Vec<Claim> {
-    let one = |(tier, user, owner): &(usize, usize, f64)| Claim {
+fn of(roster: &[Member], drawn: &[(usize, usize, f64, bool)]) -> Vec<Claim> {
+    let one = |(tier, user, owner, anybodys): &(usize, usize, f64, bool)| Claim {
         owner: *owner,
+        anybodys: *anybodys,
         ..claim(TIERS[*tier], Some(roster[user % roster.len()].user))
     };
     drawn.iter().map(one).collect()
@@ -117,16 +118,36 @@ proptest! {
     #[test]
     fn evidence_for_a_user_never_lowers_their_probability(
         users in 1_usize..40, drawn in claims(), user in 0_usize..40, tier in 0_usize..5, strength in 0.01..0.9999_f64,
-        heard in any::<bool>(),
+        anybodys in any::<bool>(), heard in any::<bool>(),
     ) {
         let roster = roster(users);
         let member = user % users;
         let mut claims = of(&roster, &drawn);
         let heard = heard.then(|| unknown(&roster));
         let before = probability(&said(&roster, &claims, heard.as_ref()), roster[member].user);
-        claims.push(Claim { owner: strength, ..claim(TIERS[tier], Some(roster[member].user)) });
+        claims.push(Claim { owner: strength, anybodys, ..claim(TIERS[tier], Some(roster[member].user)) });
         let after = probability(&said(&roster, &claims, heard.as_ref()), roster[member].user);
         prop_assert!(after >= before - 1e-12, "{} -> {}", before, after);
+    }
+
+    #[test]
+    fn what_whoever_calls_may_have_written_identifies_no_line(
+        users in 1_usize..300, drawn in claims(), third in 0.01..0.99_f64, says_who_speaks in any::<bool>(),
+    ) {
+        let roster = roster(users);
+        let priors = EvidencePriors::default();
+        let policy = Policy { unknown_share: third, ..Policy::default() };
+        let written = of(&roster, &drawn).into_iter().filter(|one| !matches!(one.tier, Tier::T0 | Tier::T4));
+        let written: Vec<Claim> = written
+            .map(|one| Claim {
+                owner: one.owner.min(priors.accept - 1e-6),
+                speaker: one.speaker.filter(|_| says_who_speaks),
+                anybodys: true,
+                ..one
+            })
+            .collect();
+        let identity = combine(&roster, &written, None, &priors, &policy);
+        prop_assert_ne!(identity.line_owner.status, OwnerStatus::Identified, "{:?}", identity.line_owner);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a server brings that a file does not: it can be gone, and other machines have it too.
 
+use voxline::store::{CallNews, CallNewsKind};
+
 use super::*;
 use crate::postgres::{Server, skipped};
 
@@ -149,4 +151,51 @@ async fn a_store_of_more_users_than_the_server_has_memory_for_is_opened() {
     conn.close().await.unwrap();
     let store = Store::connect(&settings).await.unwrap();
     store.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn news_of_calls_reach_the_other_nodes_alone_and_are_soon_forgotten() {
+    if skipped() {
+        return;
+    }
+    let (url, folder) = (crate::postgres::database().await, tempfile::tempdir().unwrap());
+    let store = Store::connect(&settings(&folder, url.clone())).await.unwrap();
+    let call = |id: &str| id.parse::<CallId>().unwrap();
+    let (begins, stops, ended) = (
+        CallNewsKind::AssistantBegins,
+        CallNewsKind::AssistantStops,
+        CallNewsKind::Ended,
+    );
+    for (node, id, kind) in [("a", "c-1", begins), ("b", "c-1", stops), ("a", "c-2", ended)] {
+        let news = CallNews {
+            call: call(id),
+            kind,
+            made_ms: Some(1_770_000_000_000),
+            turn: None,
+        };
+        store.tell_other_nodes(node, &news).await.unwrap();
+    }
+    let minute = std::time::Duration::from_secs(60);
+    let told = async |node: &str, ids: &[&str], within| {
+        let ids: Vec<CallId> = ids.iter().copied().map(call).collect();
+        let told = store.news_of_other_nodes(node, &ids, within).await.unwrap();
+        assert!(told.iter().all(|one| one.age < minute && one.news.turn.is_none()));
+        told.iter().map(|one| one.news.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(told("b", &["c-1"], minute).await, [begins]);
+    assert_eq!(told("a", &["c-1", "c-2"], minute).await, [stops]);
+    assert_eq!(told("c", &["c-2", "c-1"], minute).await, [begins, stops, ended]);
+    assert_eq!(told("c", &["c-3"], minute).await, []);
+    assert_eq!(told("c", &["c-1"], std::time::Duration::ZERO).await, []);
+    store.forget_call_news().await.unwrap();
+    assert_eq!(told("c", &["c-1"], minute).await, [begins, stops]);
+    let mut conn = PgConnection::connect(&url).await.unwrap();
+    let aged = "UPDATE call_news SET told_at = told_at - interval '10 minutes'";
+    sqlx::raw_sql(aged).execute(&mut conn).await.unwrap();
+    store.forget_call_news().await.unwrap();
+    let (left,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM call_news")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
 }

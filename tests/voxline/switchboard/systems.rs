@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use voxline::evidence::{CallFacts, CallerNumber, Headers, Place, Source};
+use voxline::evidence::{Attestation, AttestationLevel, CallFacts, CallerNumber, Headers, Place, Source};
 use voxline::store::{NewUser, Pin};
 use voxline::switchboard::{CallSession, PinAnswer, PinWay, Switchboard};
 use voxline::units::{DialedNumber, UserId};
 use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
 
-use super::call_sessions::{case, forwarded_by, heard, phone, three};
+use super::call_sessions::{called_by, case, forwarded_by, heard, person, phone, three};
 use super::{TestDeployment, number};
 
 const ALICE: &str = "+12025550143";
@@ -208,4 +208,66 @@ async fn a_later_hint_erases_no_forwarder_and_a_private_one_does() {
     private.forwarding[0].text.push_str(";privacy=full");
     call.learn(&private).await;
     assert_eq!(call.forwarder().await, None);
+}
+
+/// The INVITE of an open SIP address: whoever sends it writes all of it, and the carrier passes it on.
+#[tokio::test]
+async fn an_invite_that_says_one_thing_twice_identifies_no_line() {
+    let (deployment, [alice, ..]) = three().await;
+    for at in 4..9 {
+        let one_more = person(&format!("User {at}"), &number(1), at, None);
+        deployment.board.store().add_user(one_more).await.unwrap();
+    }
+    let number_of_alice = phone(1);
+    let address = format!("<sip:{}@h>", number_of_alice.as_e164());
+    let pairs = [("From", address.clone()), ("Diversion", address)];
+    let invite = |trusted| CallFacts::from_sip(Source::Vapi, &Headers::from_pairs(pairs.clone()), trusted);
+    let stated = |level| CallFacts {
+        attestation: Some(Attestation {
+            level,
+            verified: true,
+        }),
+        ..called_by(1)
+    };
+    let (probable, identified) = (OwnerStatus::Probable, OwnerStatus::Identified);
+    for (what, facts, status) in [
+        ("an INVITE", vec![invite(false)], probable),
+        (
+            "and the caller's number of it",
+            vec![invite(false), called_by(1)],
+            probable,
+        ),
+        (
+            "whose verification failed",
+            vec![invite(false), stated(AttestationLevel::Failed)],
+            probable,
+        ),
+        (
+            "attested by who knows no number",
+            vec![invite(false), stated(AttestationLevel::B)],
+            probable,
+        ),
+        ("of a known peer", vec![invite(true)], identified),
+        (
+            "that a known peer repeats",
+            vec![invite(false), forwarded_by(1)],
+            identified,
+        ),
+        (
+            "whose number is attested",
+            vec![invite(false), stated(AttestationLevel::A)],
+            identified,
+        ),
+    ] {
+        let call = case(&deployment.board, &number(1)).await;
+        for facts in facts {
+            call.learn(&facts).await;
+        }
+        let owner = &call.verdict().identity.line_owner;
+        assert_eq!(
+            (owner.status, owner.user_id),
+            (status, Some(alice)),
+            "{what}: {owner:?}"
+        );
+    }
 }

@@ -185,6 +185,26 @@ async fn a_numbers_or_assistants_own_backend_takes_its_messages() {
 }
 
 #[tokio::test]
+async fn the_backend_that_an_answer_named_for_its_call_has_it_after_a_restart() {
+    let (mut all, mut own) = (Office::open(), Office::open());
+    let assistants = format!("a-7={}", own.url());
+    let settings = [("VOXLINE_VAPI_UPSTREAM_ASSISTANTS", assistants.as_str())];
+    let mut deployment = relaying(&all.url(), &settings);
+    let described = json!({"name": "Theirs", "server": {"url": own.url()}});
+    all.answers("assistant-request", json!({"body": {"assistant": described}}));
+    deployment.ring("c-1", ALICE.0);
+    deployment.send(news("c-1", "status-update", 5));
+    own.got("status-update", 1);
+    // Whoever takes the messages from now on was not there when it rang, as another node is not.
+    deployment.restart();
+    deployment.send(news("c-1", "transcript", 6));
+    let got = own.got("transcript", 1);
+    assert_eq!(got[0]["headers"]["x-voxline-backend"], Value::Null, "{got:?}");
+    let others = all.got_so_far("status-update").len() + all.got_so_far("transcript").len();
+    assert_eq!(others, 0);
+}
+
+#[tokio::test]
 async fn a_ring_that_names_neither_caller_nor_number_is_completed_by_the_api() {
     let mut office = Office::open();
     let mut deployment = relaying(&office.url(), &[]);

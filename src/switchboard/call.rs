@@ -32,8 +32,7 @@ const PIECE_MILLISECONDS: u32 = 80;
 const NEXT_WITHIN: Duration = Duration::from_millis(100);
 const LAST_WITHIN: Duration = Duration::from_millis(200);
 
-/// A call being listened to: whoever has this feeds the [`CallSession`] its audio. It holds its permit until it ends or is
-/// paused.
+/// A call being listened to, by whoever feeds the [`CallSession`] its audio; it has a permit until it ends or is paused.
 pub struct LiveCall {
     services: Arc<Services>,
     /// None while it is paused.
@@ -178,9 +177,8 @@ impl LiveCall {
     }
 
     fn note_arrival(&mut self, bytes: usize) {
-        let start = &self.start;
-        let a_second =
-            start.rate.0 as usize * usize::from(start.channels) * start.encoding.bytes_per_sample();
+        let (channels, encoding) = (usize::from(self.start.channels), self.start.encoding);
+        let a_second = self.start.rate.0 as usize * channels * encoding.bytes_per_sample();
         let seconds = bytes as f64 / a_second.max(1) as f64;
         self.arrivals.note(Instant::now(), seconds, self.waited);
         self.waited = true;

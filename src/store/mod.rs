@@ -60,7 +60,7 @@ pub use backup::{
     Backup, BackupFault, BackupFile, ErasedLists, Manifest, Restored, back_up, check_backup, restore,
 };
 pub use calls::{
-    CallRecord, CallSearch, DueRelay, EndedCall, NewRelay, RelayBounds, RelayOutcome, RelayTally,
+    CallRecord, CallSearch, CallToken, DueRelay, EndedCall, NewRelay, RelayBounds, RelayOutcome, RelayTally,
     VerdictVersion, Webhook,
 };
 pub use copy::{CopiedTable, CopyFault, copy_store};

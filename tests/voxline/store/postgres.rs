@@ -9,6 +9,8 @@ type TestDeployment = super::TestDeployment<OnPostgres>;
 mod audit;
 #[path = "beside.rs"]
 mod beside;
+#[path = "call_tokens.rs"]
+mod call_tokens;
 #[path = "calls.rs"]
 mod calls;
 #[path = "concurrency.rs"]

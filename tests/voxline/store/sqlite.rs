@@ -11,6 +11,8 @@ mod audit;
 mod backed_up_keys;
 #[path = "backups.rs"]
 mod backups;
+#[path = "call_tokens.rs"]
+mod call_tokens;
 #[path = "calls.rs"]
 mod calls;
 #[path = "concurrency.rs"]

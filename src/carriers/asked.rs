@@ -1,13 +1,17 @@
 //! Calls whose callers were asked for a PIN, and wait to be handed on.
 //!
 //! What the first webhook of such a call said has to be known when the second comes: not every field of a ringing call is
-//! repeated. And a webhook that is sent twice must not count a PIN twice. Both are kept in memory only: after a restart
-//! the second webhook is taken for the first.
+//! repeated. And a webhook that is sent twice must not count a PIN twice. Both are kept in memory: after a restart the
+//! second webhook is taken for the first. Where several nodes share a store, both are in it too: any webhook may come to
+//! another node.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use sha2::{Digest, Sha256};
+
+use crate::store::{Store, StoreError, Webhook};
 use crate::units::{CallId, PhoneNumber};
 
 /// The most calls that are remembered at a time; the oldest give way.
@@ -17,8 +21,8 @@ const MOST: usize = 10_000;
 const LIFETIME: Duration = Duration::from_secs(600);
 
 /// The calls whose callers were asked.
-#[derive(Default)]
 pub struct Asked {
+    store: Store,
     calls: Mutex<HashMap<CallId, Remembered>>,
 }
 
@@ -28,7 +32,7 @@ struct Remembered {
     expires: Instant,
 }
 
-/// What is known of a call whose caller answered.
+/// What is known here of a call whose caller answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
     /// Whether it is the first answer.
@@ -38,9 +42,57 @@ pub struct Answered {
 }
 
 impl Asked {
+    /// Nobody yet.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            calls: Mutex::default(),
+        }
+    }
+
     /// Remembers that the caller of `call`, which `forwarded` forwarded, is being asked.
-    pub fn ask(&self, call: &CallId, forwarded: Option<&PhoneNumber>) {
+    ///
+    /// # Errors
+    /// [`StoreError`] when a shared store cannot be written; this node remembers it all the same.
+    pub async fn ask(&self, call: &CallId, forwarded: Option<&PhoneNumber>) -> Result<(), StoreError> {
         self.remember(call, forwarded.cloned(), false);
+        let Some(forwarded) = forwarded.filter(|_| self.store.is_shared()) else {
+            return Ok(());
+        };
+        let asked = fingerprint("asked", call);
+        // Sealed, for a day, and gone with whoever is erased: as what webhooks were answered.
+        if self.store.take_webhook(&asked).await? == Webhook::New {
+            self.store.settle_webhook(&asked, forwarded.as_e164()).await?;
+        }
+        Ok(())
+    }
+
+    /// The number that forwarded a call whose caller another node asked.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a shared store cannot be written.
+    pub async fn forwarder_told_elsewhere(&self, call: &CallId) -> Result<Option<PhoneNumber>, StoreError> {
+        if !self.store.is_shared() {
+            return Ok(None);
+        }
+        Ok(
+            match self.store.take_webhook(&fingerprint("asked", call)).await? {
+                Webhook::Seen(Some(number)) => number.parse().ok(),
+                Webhook::Seen(None) | Webhook::New => None,
+            },
+        )
+    }
+
+    /// Whether no other node took an answer of this call's caller before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a shared store cannot be written.
+    pub async fn is_first_anywhere(&self, call: &CallId) -> Result<bool, StoreError> {
+        if !self.store.is_shared() {
+            return Ok(true);
+        }
+        let taken = self.store.take_webhook(&fingerprint("answered", call)).await?;
+        Ok(taken == Webhook::New)
     }
 
     /// What is remembered of a call whose caller answered.
@@ -84,39 +136,52 @@ impl Asked {
     }
 }
 
+/// What a step of a call is known by among the webhooks that were seen.
+fn fingerprint(step: &str, call: &CallId) -> [u8; 32] {
+    Sha256::digest(format!("carriers {step} {}", call.as_str())).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_answer_is_the_first_once_and_the_forwarder_is_known_each_time() {
-        let asked = Asked::default();
+    /// On one machine, with the folder of its store.
+    async fn opened() -> (Asked, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        (Asked::new(store), folder)
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_the_first_once_and_the_forwarder_is_known_each_time() {
+        let (asked, _folder) = opened().await;
         let call: CallId = "CA1".parse().unwrap();
         let forwarder: PhoneNumber = "+12025550103".parse().unwrap();
-        asked.ask(&call, Some(&forwarder));
+        asked.ask(&call, Some(&forwarder)).await.unwrap();
         let answer = |first| Answered {
             first,
             forwarded: Some(forwarder.clone()),
         };
         assert_eq!(asked.answer(&call), answer(true));
         // The first webhook again, late.
-        asked.ask(&call, None);
+        asked.ask(&call, None).await.unwrap();
         assert_eq!(asked.answer(&call), answer(false));
     }
 
-    #[test]
-    fn a_call_that_is_not_remembered_answers_once_too() {
-        let asked = Asked::default();
+    #[tokio::test]
+    async fn a_call_that_is_not_remembered_answers_once_too() {
+        let (asked, _folder) = opened().await;
         let call: CallId = "CA2".parse().unwrap();
         let firsts = [(); 3].map(|()| asked.answer(&call).first);
         assert_eq!(firsts, [true, false, false]);
     }
 
-    #[test]
-    fn however_many_calls_ring_memory_is_bounded() {
-        let asked = Asked::default();
+    #[tokio::test]
+    async fn however_many_calls_ring_memory_is_bounded() {
+        let (asked, _folder) = opened().await;
         for nth in 0..MOST + 10 {
-            asked.ask(&format!("CA{nth}").parse().unwrap(), None);
+            let call = format!("CA{nth}").parse().unwrap();
+            asked.ask(&call, None).await.unwrap();
         }
         assert_eq!(asked.calls().len(), MOST);
     }

@@ -6,13 +6,17 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::service::Carriers;
-use super::stream::{Message, Numbered, Order, Start, Transcoder};
+use super::stream::{Message, Numbered, Order, Start, StreamFault, Transcoder};
 use super::{ByteOrder, Carrier};
 use crate::bytes::Encoding;
 use crate::evidence::dialed;
 use crate::store::Access;
 use crate::switchboard::{BoardError, CallStart, CallVerdict, LiveCall};
 use crate::units::{CallId, DialedNumber, Hertz};
+
+/// Frames of one stream that are passed over because they cannot be read: two seconds of audio. Whose every frame is so is
+/// not heard, and is told.
+const MOST_UNREAD: u32 = 100;
 
 /// By what a stream may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +74,8 @@ pub struct CarrierStream {
     order: Order,
     transcoder: Transcoder,
     screening_time: ScreeningTime,
+    /// Frames that could not be read.
+    unread: u32,
 }
 
 /// How long a caller is heard who waits for us: named, or heard long enough, they are handed on.
@@ -100,6 +106,7 @@ impl ScreeningTime {
 struct ClaimedCall {
     call: CallId,
     number: DialedNumber,
+    /// Whether it brought a token that is good.
     by_token: bool,
 }
 
@@ -135,7 +142,7 @@ impl Carriers {
         entry: Entry<'_>,
         start: Start,
     ) -> Result<CarrierStream, Unopened> {
-        let claim = self.claim(carrier, entry, &start)?;
+        let claim = self.claim(carrier, entry, &start).await?;
         let l16 = match carrier {
             Carrier::Plivo => self.settings.plivo_l16,
             Carrier::Telnyx => self.settings.telnyx_l16,
@@ -146,7 +153,7 @@ impl Carriers {
         };
         let transcoder = Transcoder::new(start.sound, l16);
         let per_second = u64::from(transcoder.rate().0) * transcoder.encoding().bytes_per_sample() as u64;
-        let screening_time = ScreeningTime::new(self.screening(carrier, claim.by_token), per_second);
+        let screening_time = ScreeningTime::new(self.screening(carrier, start.token.is_some()), per_second);
         // Of a call that a webhook has announced, all that is said here was said there.
         let mut facts = start.facts.filter(|_| !claim.by_token);
         if let Some(facts) = &mut facts {
@@ -180,6 +187,7 @@ impl Carriers {
             order: Order::default(),
             transcoder,
             screening_time,
+            unread: 0,
         })
     }
 
@@ -189,12 +197,13 @@ impl Carriers {
         ScreeningTime::new(self.settings.asterisk_listen, per_second)
     }
 
-    /// How long a caller is heard who waits for us.
-    fn screening(&self, carrier: Carrier, by_token: bool) -> Option<Duration> {
+    /// How long a caller is heard who waits for us. Of Vonage it is who comes by our document, which alone has a token in it:
+    /// good or not, what follows in that document begins when we close the stream.
+    fn screening(&self, carrier: Carrier, brings_token: bool) -> Option<Duration> {
         match carrier {
-            Carrier::Vonage if by_token => {
+            Carrier::Vonage if brings_token => {
                 let screening = self.settings.vonage_screening.as_ref();
-                screening.map(|screening| screening.listen)
+                Some(screening.map_or(Duration::ZERO, |screening| screening.listen))
             }
             Carrier::Asterisk => self.settings.asterisk_listen,
             Carrier::Vonage
@@ -208,17 +217,27 @@ impl Carriers {
 
     /// Whose stream it is: that of the call its token was made for; without a good token, and only for who is let
     /// in without one, that of the call it names, to the number it names.
-    fn claim(&self, carrier: Carrier, entry: Entry<'_>, start: &Start) -> Result<ClaimedCall, Unopened> {
-        let token = start.token.as_deref();
-        if let Some((call, number)) = token.and_then(|token| self.redeem(token, carrier, &start.ids)) {
-            return Ok(ClaimedCall {
-                call,
-                number,
-                by_token: true,
-            });
-        }
-        if entry == Entry::ByToken {
-            return Err(Unopened::NotWaitedFor);
+    async fn claim(
+        &self,
+        carrier: Carrier,
+        entry: Entry<'_>,
+        start: &Start,
+    ) -> Result<ClaimedCall, Unopened> {
+        let redeemed = match &start.token {
+            Some(token) => self.redeem(token, carrier, &start.ids).await,
+            None => Ok(None),
+        };
+        match redeemed {
+            Ok(Some((call, number))) => {
+                return Ok(ClaimedCall {
+                    call,
+                    number,
+                    by_token: true,
+                });
+            }
+            Ok(None) if entry == Entry::ByToken => return Err(Unopened::NotWaitedFor),
+            Err(fault) if entry == Entry::ByToken => return Err(BoardError::from(fault).into()),
+            Ok(None) | Err(_) => {}
         }
         let number = start.number.as_deref().ok_or(Unopened::NoNumber)?;
         let call = match start.ids.first() {
@@ -246,6 +265,18 @@ impl CarrierStream {
             restarted(self.carrier, before == 0);
         }
         self.take_all(messages, said).await
+    }
+
+    /// Passes over a frame that cannot be read: it is counted, and said once. `false` once there were too many.
+    pub fn passes_over(&mut self, fault: &StreamFault) -> bool {
+        self.unread += 1;
+        let carrier = self.carrier;
+        metrics::counter!("voxline_stream_frames_unread_total", "carrier" => carrier.name()).increment(1);
+        if self.unread == 1 {
+            let why = fault.what();
+            tracing::warn!(%carrier, "a frame of a stream of {carrier} cannot be read and is passed over: {why}");
+        }
+        self.unread <= MOST_UNREAD
     }
 
     /// Takes what still waits for its turn when nothing more comes.

@@ -17,8 +17,8 @@ use super::signature::Proofs;
 use super::token::CallTokens;
 use super::unseen::Unseen;
 use super::webhook::{self, ControlStyle, Digits, Event, Received, Ring, WebhookFault};
-use crate::store::Provenance;
-use crate::switchboard::{BoardError, Switchboard};
+use crate::store::{Provenance, StoreError};
+use crate::switchboard::{BoardError, CallSession, Switchboard};
 use crate::units::{CallId, DialedNumber, PhoneNumber};
 
 /// The carriers' side of the service.
@@ -28,7 +28,7 @@ pub struct Carriers {
     /// What carriers' streams bring that were told to come.
     tokens: CallTokens,
     /// Calls whose callers were asked for a PIN.
-    asked: Asked,
+    asked: Arc<Asked>,
     /// Calls that ended and are not known here.
     unseen: Unseen,
     /// Commands Telnyx's calls, where there is a key for it.
@@ -55,10 +55,11 @@ impl Carriers {
         tasks: TaskTracker,
     ) -> Result<Self, CommandFault> {
         let commander = settings.telnyx_api.clone().map(Commander::new).transpose()?;
+        let store = board.store().clone();
         Ok(Self {
             board,
-            tokens: CallTokens::new(settings.token_lifetime),
-            asked: Asked::default(),
+            tokens: CallTokens::new(store.clone(), settings.token_lifetime),
+            asked: Arc::new(Asked::new(store)),
             unseen: Unseen::default(),
             commander: commander.map(Arc::new),
             settings,
@@ -72,13 +73,38 @@ impl Carriers {
     }
 
     /// Whether any stream of `carrier` is waited for.
-    pub fn expects(&self, carrier: Carrier) -> bool {
-        self.tokens.expects(carrier)
+    ///
+    /// # Errors
+    /// [`StoreError`] when a store that other nodes share cannot be read.
+    pub async fn expects(&self, carrier: Carrier) -> Result<bool, StoreError> {
+        self.tokens.expects(carrier).await
     }
 
     /// The call and number that `token` was made for, as `CallTokens::redeem` gives them.
-    pub fn redeem(&self, token: &str, carrier: Carrier, ids: &[String]) -> Option<(CallId, DialedNumber)> {
-        self.tokens.redeem(token, carrier, ids)
+    ///
+    /// # Errors
+    /// [`StoreError`] when a store that other nodes share cannot be written.
+    pub async fn redeem(
+        &self,
+        token: &str,
+        carrier: Carrier,
+        ids: &[String],
+    ) -> Result<Option<(CallId, DialedNumber)>, StoreError> {
+        self.tokens.redeem(token, carrier, ids).await
+    }
+
+    /// Takes up the calls that waited for their streams when the service last ended.
+    pub async fn take_up(&self) {
+        if let Err(fault) = self.tokens.take_up().await {
+            tracing::warn!(%fault, "calls that rang before the restart are not heard: {fault}");
+        }
+    }
+
+    /// Keeps the calls that wait for their streams for the next run of the service.
+    pub async fn put_down(&self) {
+        if let Err(fault) = self.tokens.put_down().await {
+            tracing::warn!(%fault, "calls that ring now are not heard after the restart: {fault}");
+        }
     }
 
     /// Does what a webhook asks for that was proven to be `carrier`'s, and gives its answer. A ringing call is answered
@@ -96,7 +122,7 @@ impl Carriers {
         match webhook::read(carrier, received)? {
             Event::Ringing(ring) => return Ok(self.ringing(carrier, *ring, None, keys_on_stream).await),
             Event::Typed { ring, digits } => return Ok(self.typed(carrier, *ring, &digits).await),
-            Event::Digit { call, key } => self.pressed(&call, key),
+            Event::Digit { call, key, at } => self.pressed(&call, key, at),
             Event::Ended { call } => self.ended(&call),
             Event::NotHandedOn { call } => {
                 tracing::warn!(call.id = %call, "call {call} was not taken where it was handed on to: it is hung up");
@@ -156,7 +182,7 @@ impl Carriers {
     async fn learn(&self, carrier: Carrier, ring: &Ring) -> Result<Known, BoardError> {
         let call_session = self.board.known_call_session(&ring.call, &ring.dialed).await?;
         call_session.learn(&ring.facts).await;
-        let forwarded = call_session.forwarder().await;
+        let mut forwarded = call_session.forwarder().await;
         if self.board.fetches_certs() && ring.facts.identity.is_some() {
             // In its own time: the carrier waits for its answer.
             let (board, facts, now) = (
@@ -170,15 +196,42 @@ impl Carriers {
         }
         // One stream for each call. Telnyx's is told to come when the call is answered.
         let token = match ring.control {
-            ControlStyle::CommandsAtRinging | ControlStyle::DocumentAlone => None,
+            ControlStyle::CommandsAtRinging => None,
+            ControlStyle::DocumentAlone => {
+                if forwarded.is_none() {
+                    forwarded = self.asked.forwarder_told_elsewhere(&ring.call).await?;
+                }
+                None
+            }
             ControlStyle::Document | ControlStyle::CommandsAtAnswer => {
-                self.tokens.issue(carrier, &ring.call, &ring.dialed)
+                self.token(carrier, ring, forwarded.as_ref()).await
             }
         };
-        if token.is_some() && self.settings.twilio_pin.is_some() && carrier == Carrier::Twilio {
-            self.asked.ask(&ring.call, forwarded.as_ref());
-        }
         Ok(Known { forwarded, token })
+    }
+
+    /// The token of a call's stream. Where a store that other nodes share does not take it in time there is none: the caller
+    /// is handed on all the same, with what is known.
+    async fn token(&self, carrier: Carrier, ring: &Ring, forwarded: Option<&PhoneNumber>) -> Option<String> {
+        let made = async {
+            let token = self.tokens.issue(carrier, &ring.call, &ring.dialed).await?;
+            if token.is_some() && self.settings.twilio_pin.is_some() && carrier == Carrier::Twilio {
+                self.asked.ask(&ring.call, forwarded).await?;
+            }
+            Ok::<_, StoreError>(token)
+        };
+        // The record of what the call began with may have taken half of the budget.
+        match timeout(self.settings.budget / 3, made).await {
+            Ok(Ok(token)) => token,
+            Ok(Err(fault)) => {
+                tracing::error!(call.id = %ring.call, %carrier, %fault, "call {} is not heard: {fault}", ring.call);
+                None
+            }
+            Err(_) => {
+                tracing::error!(call.id = %ring.call, %carrier, "call {} is not heard: the store is slow", ring.call);
+                None
+            }
+        }
     }
 
     /// Takes what a caller typed who was asked for a PIN, and hands them on whatever it was. It is tried meanwhile: what it
@@ -190,9 +243,18 @@ impl Carriers {
         if let Some(call_session) = self.board.find_call_session(&call).filter(|_| answered.first)
             && let Some(typed) = call_session.typed(digits.as_str())
         {
-            self.tasks.spawn(Provenance::carried(
-                async move { call_session.try_typed(typed).await },
-            ));
+            let asked = Arc::clone(&self.asked);
+            self.tasks.spawn(Provenance::carried(async move {
+                match asked.is_first_anywhere(&call).await {
+                    Ok(true) => {
+                        call_session.try_typed(typed).await;
+                    }
+                    Ok(false) => {}
+                    Err(fault) => {
+                        tracing::error!(call.id = %call, %fault, "a PIN of call {call} was not checked: {fault}");
+                    }
+                }
+            }));
         }
         document
     }
@@ -211,9 +273,10 @@ impl Carriers {
         });
     }
 
-    /// Takes a key; what a PIN comes to is said by the call's verdict.
-    pub fn pressed(&self, call: &CallId, key: char) {
-        let Some(call_session) = self.board.find_call_session(call) else {
+    /// Takes a key of a stream that brings no audio yet; what a PIN comes to is said by the call's verdict.
+    pub async fn pressed_early(&self, call: &CallId, number: &DialedNumber, key: char) {
+        // Its webhook may have come to another node, or before a restart.
+        let Ok(call_session) = self.board.known_call_session(call, number).await else {
             return;
         };
         // Keys count in their order; only what they complete is tried beside them.
@@ -224,15 +287,45 @@ impl Carriers {
         }
     }
 
+    /// Takes a key that comes by a webhook of its own, which may be to any node; what a PIN comes to is said by the call's
+    /// verdict. `at` is when it was pressed, where the carrier says so.
+    fn pressed(&self, call: &CallId, key: char, at: Option<OffsetDateTime>) {
+        let at = at.unwrap_or_else(OffsetDateTime::now_utc);
+        if let Some(call_session) = self.board.find_call_session(call) {
+            self.tasks
+                .spawn(Provenance::carried(call_session.pressed_at(key, at)));
+            return;
+        }
+        let (board, call) = (Arc::clone(&self.board), call.clone());
+        self.tasks.spawn(Provenance::carried(async move {
+            match recorded(&board, &call).await {
+                Ok(Some(call_session)) => call_session.pressed_at(key, at).await,
+                Ok(None) | Err(BoardError::CallEnded(_)) => {}
+                Err(fault) => {
+                    tracing::error!(call.id = %call, %fault, "a key of call {call} was not taken: {fault}");
+                }
+            }
+        }));
+    }
+
     /// Ends a call that no stream is going to end.
     pub fn ended(&self, call: &CallId) {
         match self.board.find_call_session(call) {
             Some(call_session) if call_session.is_listened_to() => {}
-            Some(call_session) => {
+            // Where other nodes share the store one of them may hear it, and has the last word.
+            Some(call_session) if !self.board.store().is_shared() => {
                 self.tasks.spawn(async move { call_session.finish().await });
             }
-            None => self.unseen.end(&self.board, call),
+            _ => self.unseen.end(&self.board, call),
         }
+    }
+}
+
+/// The session of a call that goes on and has none here; `None` of one that is unknown to the store.
+async fn recorded(board: &Switchboard, call: &CallId) -> Result<Option<Arc<CallSession>>, BoardError> {
+    match board.store().call(call).await? {
+        Some(record) => board.known_call_session(call, &record.number).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Ends of calls that this node does not know: another node has them, or they began before a restart.
+//! Ends of calls that this node does not know, or does not hear where another may: another node has them, or they began
+//! before a restart.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -64,7 +64,12 @@ pub(super) fn begin_at_zero() {
         counter!(RETIRED, "kind" => kind).increment(none);
     }
     for carrier in Carrier::ALL {
-        counter!("voxline_stream_restarts_total", "carrier" => carrier.name()).increment(0);
+        for name in [
+            "voxline_stream_restarts_total",
+            "voxline_stream_frames_unread_total",
+        ] {
+            counter!(name, "carrier" => carrier.name()).increment(0);
+        }
     }
     // One that was never recorded is shown with nothing in it.
     for name in [DECISION_LAG, NET_SPEECH_SECONDS] {

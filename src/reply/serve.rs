@@ -114,6 +114,7 @@ pub async fn serve(
             timeouts: settings.timeouts,
         },
     )?;
+    app.carriers.take_up().await;
     let router = router(Arc::clone(&app));
     let tls = settings.tls.as_ref();
     tracing::info!(%address, "serving on {address}");
@@ -264,7 +265,8 @@ async fn leave(app: &AppState) {
             "{left} connections or calls did not end in time and are cut"
         );
     }
-    if timeout(app.timeouts.grace, app.recorded()).await.is_err() {
+    let kept = async { tokio::join!(app.carriers.put_down(), app.recorded()) };
+    if timeout(app.timeouts.grace, kept).await.is_err() {
         tracing::error!("the store cannot be written: what was said of calls last is not recorded");
     }
 }

@@ -60,8 +60,8 @@ pub use backup::{
     Backup, BackupFault, BackupFile, ErasedLists, Manifest, Restored, back_up, check_backup, restore,
 };
 pub use calls::{
-    CallNews, CallNewsKind, CallRecord, CallSearch, DueRelay, EndedCall, NewRelay, RelayBounds, RelayOutcome,
-    RelayTally, ToldNews, VerdictVersion, Webhook,
+    CallNews, CallNewsKind, CallRecord, CallSearch, CallToken, DueRelay, EndedCall, NewRelay, RelayBounds,
+    RelayOutcome, RelayTally, ToldNews, VerdictVersion, Webhook,
 };
 pub use copy::{CopiedTable, CopyFault, copy_store};
 pub use database::Store;

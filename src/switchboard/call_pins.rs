@@ -1,12 +1,15 @@
 //! PINs on a call: typed, told or spoken, tried once each, and counted whoever gave them.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
+use time::OffsetDateTime;
+use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use super::call_session::CallSession;
 use super::call_verdict::Said;
+use super::key_presses::{KeyPresses, SETTLING};
 use super::keypad::{Typed, is_pin};
 use super::pin_answer::{PinAnswer, PinWay};
 use super::wrong_pins::FoundWrong;
@@ -108,6 +111,50 @@ impl CallSession {
         if let Some(typed) = self.keypad(key) {
             self.try_typed(typed).await;
         }
+    }
+
+    /// Takes a key that came by a webhook of its own and was pressed at `at`, by the carrier's clock; to be spawned, for it waits
+    /// a second for keys that were pressed before it. The same key of that time comes once, to whichever nodes of a shared
+    /// store its webhooks come, and the node that has the last digit of a PIN tries it. The call does not end before.
+    pub fn pressed_at(self: Arc<Self>, key: char, at: OffsetDateTime) -> impl Future<Output = ()> + Send {
+        let counts = self.trying.token();
+        async move {
+            let _counts = counts;
+            if let Err(fault) = self.take_press(key, at).await {
+                let id = self.id();
+                tracing::error!(call.id = %id, %fault, "a key of call {id} was not taken: {fault}");
+            }
+        }
+    }
+
+    async fn take_press(&self, key: char, at: OffsetDateTime) -> Result<(), StoreError> {
+        let identity = &self.context.services.identity;
+        let (length, timeout) = (identity.pin_length, identity.keypad_timeout);
+        self.change_presses(move |presses| presses.add(key, at)).await?;
+        sleep(SETTLING).await;
+        let press = move |presses: &mut KeyPresses| presses.press(at, length, timeout);
+        for digits in self.change_presses(press).await? {
+            self.try_pin(&digits, PinWay::Keypad).await;
+        }
+        Ok(())
+    }
+
+    /// Changes what came of the call's keys: in memory, or where other nodes have their part in it.
+    async fn change_presses<T: Send>(
+        &self,
+        change: impl FnOnce(&mut KeyPresses) -> T + Send,
+    ) -> Result<T, StoreError> {
+        let store = &self.context.services.store;
+        if !store.is_shared() {
+            let mut presses = self.key_presses.lock().unwrap_or_else(PoisonError::into_inner);
+            return Ok(change(&mut presses));
+        }
+        let changed = store.change_keypad(self.id(), |kept| {
+            let mut presses = KeyPresses::read(kept);
+            let given = change(&mut presses);
+            (presses.text(), given)
+        });
+        changed.await
     }
 
     /// Whether digits that were typed as a whole can be a PIN: `identity.pin_length` of them, or fewer, though at least four:

@@ -20,7 +20,8 @@ use super::call_evidence::{CallContext, CallEvidence};
 use super::call_verdict::{CallVerdict, Said};
 use super::heard_streams::HeardStreams;
 use super::kept::{Before, StoredVersion, VERSIONS_LEFT_OUT};
-use super::keypad::Keypad;
+use super::key_presses::KeyPresses;
+use super::keypad::StreamKeypad;
 use super::outcomes::answered;
 use super::roster::RosterNow;
 use super::updates::Update;
@@ -44,7 +45,9 @@ pub struct CallSession {
     listened_to: AtomicBool,
     /// How many streams there were, as far as it is known here.
     pub(super) streams: AtomicU64,
-    pub(super) keypad: Mutex<Keypad>,
+    pub(super) keypad: Mutex<StreamKeypad>,
+    /// The keys that come by webhooks, where no other node shares the store.
+    pub(super) key_presses: Mutex<KeyPresses>,
     /// The PINs being tried; closed from the beginning, so that waiting ends whenever there are none.
     pub(super) trying: TaskTracker,
     touched: Mutex<Instant>,
@@ -102,6 +105,7 @@ impl CallSession {
             listened_to: AtomicBool::new(false),
             streams: AtomicU64::new(before.known.streams),
             keypad: Mutex::default(),
+            key_presses: Mutex::default(),
             trying,
             touched: Mutex::new(Instant::now()),
             state: tokio::sync::Mutex::new(State {

@@ -249,8 +249,8 @@ mod tests {
     fn evidence_that_comes_again_is_vouched_for_once_anybody_does() {
         let user = Some(UserId::fresh());
         let of = |anybodys, owner| Claim {
-            anybodys,
             owner,
+            anybodys,
             ..claim(Tier::T3, user, Some("a"))
         };
         for (first, then, left) in [

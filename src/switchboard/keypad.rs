@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use zeroize::Zeroizing;
 
@@ -18,21 +19,19 @@ pub(super) fn is_pin(digits: usize, is_ended: bool, length: usize) -> bool {
 }
 
 /// Collects digits to a PIN.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Keypad {
+    #[serde(serialize_with = "in_plain", deserialize_with = "to_be_cleared")]
     digits: Zeroizing<String>,
-    last: Option<Instant>,
     /// Whether the first digits of what is being typed were given: the rest is no PIN of its own.
     given: bool,
 }
 
 impl Keypad {
-    /// Takes a key at `now`; gives the PIN when it is complete: `length` digits were typed, or `#` after at least
-    /// four. `*` begins anew, and so does a pause of more than `timeout`. Other keys are passed over, and so are the
+    /// Takes a key, `paused` where it came long after the last; gives the PIN when it is complete: `length` digits were
+    /// typed, or `#` after at least four. `*` begins anew, and so does a pause. Other keys are passed over, and so are the
     /// digits that follow a PIN, up to a `#`, a `*` or a pause: they are of a longer number.
-    pub fn press(&mut self, key: char, now: Instant, length: usize, timeout: Duration) -> Option<String> {
-        let paused = self.last.is_some_and(|last| now.duration_since(last) > timeout);
-        self.last = Some(now);
+    pub fn press(&mut self, key: char, paused: bool, length: usize) -> Option<String> {
         if paused || key == '*' {
             self.begin_anew();
         }
@@ -49,9 +48,40 @@ impl Keypad {
         typed
     }
 
+    /// Makes no PIN of what is being typed, up to a `#`, a `*` or a pause: one of its digits is missing.
+    pub fn spoil(&mut self) {
+        self.digits.clear();
+        self.given = true;
+    }
+
     fn begin_anew(&mut self) {
         self.digits.clear();
         self.given = false;
+    }
+}
+
+/// Into what is sealed before it is kept.
+fn in_plain<S: Serializer>(digits: &Zeroizing<String>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(digits)
+}
+
+fn to_be_cleared<'de, D: Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(from).map(Zeroizing::new)
+}
+
+/// A keypad whose keys come one after the other, as they are pressed.
+#[derive(Default)]
+pub(super) struct StreamKeypad {
+    keypad: Keypad,
+    last: Option<Instant>,
+}
+
+impl StreamKeypad {
+    /// Takes a key at `now`, as [`Keypad::press`] does; a pause is one of more than `timeout`.
+    pub fn press(&mut self, key: char, now: Instant, length: usize, timeout: Duration) -> Option<String> {
+        let paused = self.last.is_some_and(|last| now.duration_since(last) > timeout);
+        self.last = Some(now);
+        self.keypad.press(key, paused, length)
     }
 }
 
@@ -87,7 +117,7 @@ mod tests {
     use super::*;
 
     fn typed(keys: &[(char, u64)], length: usize) -> Vec<String> {
-        let (mut keypad, begin) = (Keypad::default(), Instant::now());
+        let (mut keypad, begin) = (StreamKeypad::default(), Instant::now());
         let mut at = begin;
         let mut pins = Vec::new();
         for (key, pause) in keys {

@@ -50,6 +50,7 @@ mod kept;
 mod call_evidence;
 mod other_nodes;
 mod keypad;
+mod key_presses;
 mod pin_answer;
 mod call_session;
 mod call_pins;

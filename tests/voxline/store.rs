@@ -33,6 +33,7 @@ mod postgres {
 
     mod audit;
     mod beside;
+    mod call_tokens;
     mod calls;
     mod concurrency;
     mod enrolments;
@@ -70,6 +71,7 @@ mod sqlite {
     mod audit;
     mod backed_up_keys;
     mod backups;
+    mod call_tokens;
     mod calls;
     mod concurrency;
     mod enrolments;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::lenient::parameters;
+use super::lenient::{digit_if_any, parameters};
 use super::{Message, Numbered, Sound, SoundName, Start, StreamFault, key, parsed};
 use crate::carriers::attributes::Attributes;
 use crate::carriers::{Carrier, form};
@@ -22,6 +22,7 @@ struct Frame {
     event: String,
     channel_id: Option<String>,
     format: Option<String>,
+    #[serde(default, deserialize_with = "digit_if_any")]
     digit: Option<String>,
     #[serde(default, deserialize_with = "parameters")]
     channel_variables: HashMap<String, String>,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::lenient::{Ours, number_if_any, parameters};
+use super::lenient::{Ours, fitting, number_if_any, parameters};
 use super::{Message, Numbered, Sound, Start, StreamFault, decoded, is_caller, parsed};
 use crate::carriers::Carrier;
 
@@ -25,8 +25,8 @@ struct Frame {
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     call_id: Option<String>,
-    #[serde(default)]
-    tracks: Vec<Track>,
+    #[serde(default, deserialize_with = "fitting")]
+    tracks: Option<Vec<Track>>,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +60,7 @@ fn begin(metadata: Metadata, parameters: HashMap<String, String>) -> Result<Mess
     let caller = metadata
         .tracks
         .into_iter()
+        .flatten()
         .find(|track| is_caller(track.name.as_deref()));
     let sound = match caller.and_then(|track| track.media_format) {
         Some(format) => Sound::read(&format.encoding, format.sample_rate.unwrap_or(8_000), 1, REMEDY)?,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::lenient::number_if_any;
+use super::lenient::{fitting, number_if_any};
 use super::{Message, Numbered, Sound, SoundName, Start, StreamFault, key, parsed};
 use crate::carriers::Carrier;
 use crate::carriers::attributes::Attributes;
@@ -26,9 +26,12 @@ struct Frame {
     sample_rate: Option<u64>,
     #[serde(rename = "mixType")]
     mix_type: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     from: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     to: Option<String>,
     dtmf: Option<Value>,
+    #[serde(default, deserialize_with = "fitting")]
     headers: Option<HashMap<String, Value>>,
     #[serde(flatten)]
     more: HashMap<String, Value>,

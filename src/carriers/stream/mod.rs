@@ -25,6 +25,7 @@ use super::Carrier;
 use crate::evidence::CallFacts;
 
 pub(super) use jambonz::headers as sip_headers;
+pub(super) use lenient::fitting;
 pub use reorder::Order;
 pub use sound::{Sound, SoundName};
 pub use transcoder::Transcoder;
@@ -139,6 +140,17 @@ pub enum StreamFault {
 }
 
 impl StreamFault {
+    /// What cannot be read, without a word of what it holds: keys come in frames too.
+    pub const fn what(&self) -> &'static str {
+        match self {
+            Self::NotAMessage { .. } => "it is no message of this carrier",
+            Self::Lacking { .. } => "it lacks its content",
+            Self::NotBase64(_) => "its audio is not base64",
+            Self::Binary(_) => "it is binary",
+            Self::Unsupported { .. } => "its audio is of another kind",
+        }
+    }
+
     /// Whether the audio, rather than the message, is what cannot be read.
     pub const fn is_of_audio(&self) -> bool {
         matches!(self, Self::Unsupported { .. })
@@ -267,6 +279,63 @@ mod tests {
                     prop_assert!("0123456789*#ABCD".contains(key));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_starts_field_of_another_kind_costs_itself_alone() {
+        for (carrier, text) in [
+            (
+                Carrier::Twilio,
+                r#"{"event":"start","sequenceNumber":[],"start":{"callSid":"c","customParameters":[1]}}"#,
+            ),
+            (
+                Carrier::Telnyx,
+                r#"{"event":"start","start":{"call_control_id":"c","call_session_id":5,"to":[],"custom_parameters":7}}"#,
+            ),
+            (
+                Carrier::Vonage,
+                r#"{"event":"websocket:connected","call_id":"c","number":5,"updates":[],"digit":{}}"#,
+            ),
+            (
+                Carrier::Bandwidth,
+                r#"{"eventType":"start","metadata":{"callId":"c","tracks":"x"},"streamParams":5}"#,
+            ),
+            (
+                Carrier::Plivo,
+                r#"{"event":"start","sequenceNumber":2.5,"start":{"callId":"c"},"extra_headers":{"a":1}}"#,
+            ),
+            (
+                Carrier::Asterisk,
+                r#"{"event":"MEDIA_START","channel_id":"c","format":"ulaw","channel_variables":5}"#,
+            ),
+            (
+                Carrier::Jambonz,
+                r#"{"callSid":"c","from":5,"to":{},"headers":[1]}"#,
+            ),
+        ] {
+            match StreamReader::of(carrier)
+                .text(text)
+                .map(|numbered| numbered.message)
+            {
+                Ok(Message::Start(start)) => assert_eq!(start.ids, ["c"], "{carrier}"),
+                other => panic!("{carrier}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_as_a_number_too() {
+        for (carrier, text) in [
+            (Carrier::Twilio, r#"{"event":"dtmf","dtmf":{"digit":4}}"#),
+            (Carrier::Telnyx, r#"{"event":"dtmf","dtmf":{"digit":4}}"#),
+            (Carrier::Vonage, r#"{"event":"websocket:dtmf","digit":4}"#),
+            (Carrier::Plivo, r#"{"event":"dtmf","dtmf":{"digit":4}}"#),
+            (Carrier::Asterisk, r#"{"event":"DTMF_END","digit":4}"#),
+            (Carrier::Jambonz, r#"{"event":"dtmf","dtmf":4}"#),
+        ] {
+            let read = StreamReader::of(carrier).text(text);
+            assert_eq!(read, Ok(Message::Digit('4').at(None)), "{carrier}");
         }
     }
 

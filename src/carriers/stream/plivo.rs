@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::lenient::{Ours, number_if_any};
+use super::lenient::{Ours, fitting, number_if_any, place};
 use super::track::{Key, Media, audio, pressed};
 use super::{Message, Numbered, Sound, Start, StreamFault, parsed};
 use crate::carriers::Carrier;
@@ -15,13 +15,18 @@ const REMEDY: &str = "ask Plivo for contentType audio/x-mulaw;rate=8000";
 #[serde(rename_all = "camelCase")]
 struct Frame {
     event: String,
-    #[serde(default, deserialize_with = "number_if_any")]
+    #[serde(default, deserialize_with = "place")]
     sequence_number: Option<u64>,
     start: Option<Begin>,
     media: Option<Media>,
     dtmf: Option<Key>,
     // Under this name in what was seen; under the other in the rest of Plivo's naming.
-    #[serde(rename = "extra_headers", alias = "extraHeaders")]
+    #[serde(
+        rename = "extra_headers",
+        alias = "extraHeaders",
+        default,
+        deserialize_with = "fitting"
+    )]
     extra_headers: Option<String>,
 }
 

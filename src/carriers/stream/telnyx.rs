@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::lenient::{Ours, number, number_if_any, parameters};
+use super::lenient::{Ours, digit, fitting, number, number_if_any, parameters, place};
 use super::{Message, Numbered, Sound, Start, StreamFault, decoded, is_caller, key, parsed};
 use crate::carriers::Carrier;
 
@@ -25,7 +25,9 @@ struct Frame {
 #[derive(Deserialize)]
 struct Begin {
     call_control_id: String,
+    #[serde(default, deserialize_with = "fitting")]
     call_session_id: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     to: Option<String>,
     media_format: Option<Format>,
     #[serde(default, deserialize_with = "parameters")]
@@ -44,13 +46,14 @@ struct Format {
 #[derive(Deserialize)]
 struct Media {
     track: Option<String>,
-    #[serde(default, deserialize_with = "number_if_any")]
+    #[serde(default, deserialize_with = "place")]
     chunk: Option<u64>,
     payload: String,
 }
 
 #[derive(Deserialize)]
 struct Key {
+    #[serde(deserialize_with = "digit")]
     digit: String,
 }
 

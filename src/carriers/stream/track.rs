@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::lenient::digit;
 use super::{Message, StreamFault, decoded, is_caller, key};
 
 /// Audio of a track.
@@ -15,6 +16,7 @@ pub(super) struct Media {
 #[derive(Deserialize)]
 pub(super) struct Key {
     track: Option<String>,
+    #[serde(deserialize_with = "digit")]
     digit: String,
 }
 

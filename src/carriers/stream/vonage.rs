@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::lenient::{digit_if_any, fitting};
 use super::{Message, Numbered, Sound, SoundName, Start, StreamFault, key, parsed};
 use crate::carriers::Carrier;
 use crate::units::Hertz;
@@ -16,8 +17,11 @@ struct Frame {
     content_type: Option<String>,
     call_id: Option<String>,
     call_token: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     number: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     updates: Option<String>,
+    #[serde(default, deserialize_with = "digit_if_any")]
     digit: Option<String>,
 }
 

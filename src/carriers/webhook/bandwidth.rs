@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::{ControlStyle, Event, Ring, WebhookFault, call, dialed, json, texts};
 use crate::carriers::Carrier;
-use crate::carriers::stream::key_of;
+use crate::carriers::stream::{fitting, key_of};
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Headers, Place, Source};
 
 #[derive(Deserialize)]
@@ -15,12 +17,35 @@ use crate::evidence::{Attestation, AttestationLevel, CallFacts, Headers, Place, 
 struct Webhook {
     event_type: String,
     call_id: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
+    event_time: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     from: Option<String>,
     to: Option<String>,
-    digit: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
+    digit: Option<Digit>,
+    #[serde(default, deserialize_with = "fitting")]
     diversion: Option<HashMap<String, Value>>,
+    #[serde(default, deserialize_with = "fitting")]
     stir_shaken: Option<HashMap<String, Value>>,
+    #[serde(default, deserialize_with = "fitting")]
     sip_headers: Option<HashMap<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Digit {
+    Text(String),
+    Number(u64),
+}
+
+impl Digit {
+    fn key(&self) -> Option<char> {
+        match self {
+            Self::Text(text) => key_of(text),
+            Self::Number(number) => key_of(&number.to_string()),
+        }
+    }
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Event, WebhookFault> {
@@ -36,8 +61,15 @@ pub(super) fn read(body: &[u8]) -> Result<Event, WebhookFault> {
                 control: ControlStyle::Document,
             })))
         }
-        "dtmf" => Ok(match webhook.digit.as_deref().and_then(key_of) {
-            Some(key) => Event::Digit { call: id()?, key },
+        "dtmf" => Ok(match webhook.digit.as_ref().and_then(Digit::key) {
+            Some(key) => {
+                let at = webhook.event_time.as_deref();
+                Event::Digit {
+                    call: id()?,
+                    key,
+                    at: at.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok()),
+                }
+            }
             None => Event::Other,
         }),
         "disconnect" => Ok(Event::Ended { call: id()? }),
@@ -154,8 +186,22 @@ mod tests {
             };
             read(Carrier::Bandwidth, received)
         };
-        let key = read(r#"{"eventType":"dtmf","callId":"c-1","digit":"4"}"#);
-        assert!(matches!(key, Ok(Event::Digit { key: '4', .. })), "{key:?}");
+        for (more, expected) in [
+            (r#""digit":"4""#, None),
+            (r#""digit":4,"eventTime":5"#, None),
+            (
+                r#""digit":"4","eventTime":"2026-09-01T10:00:00.250Z""#,
+                Some(1_788_256_800_250),
+            ),
+        ] {
+            let key = read(&format!(r#"{{"eventType":"dtmf","callId":"c-1",{more}}}"#));
+            let Ok(Event::Digit { key: '4', at, .. }) = key else {
+                panic!("{more}: {key:?}")
+            };
+            assert_eq!(at.map(|at| at.unix_timestamp_nanos() / 1_000_000), expected);
+        }
+        let none = read(r#"{"eventType":"dtmf","callId":"c-1","digit":["4"]}"#);
+        assert!(matches!(none, Ok(Event::Other)), "{none:?}");
         let end = read(r#"{"eventType":"disconnect","callId":"c-1"}"#);
         assert!(matches!(end, Ok(Event::Ended { .. })));
         assert!(matches!(

@@ -8,21 +8,26 @@ use serde_json::Value;
 
 use super::{ControlStyle, Event, Ring, WebhookFault, call, dialed, is_over, json};
 use crate::carriers::Carrier;
-use crate::carriers::stream::sip_headers;
+use crate::carriers::stream::{fitting, sip_headers};
 use crate::evidence::{CallFacts, Source, is_blank};
 
 #[derive(Deserialize)]
 struct Webhook {
     call_sid: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     direction: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     from: Option<String>,
     to: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     call_status: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     sip: Option<Sip>,
 }
 
 #[derive(Deserialize)]
 struct Sip {
+    #[serde(default, deserialize_with = "fitting")]
     headers: Option<HashMap<String, Value>>,
 }
 

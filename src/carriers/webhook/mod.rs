@@ -13,6 +13,7 @@ use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use time::OffsetDateTime;
 
 use super::{Carrier, form};
 use crate::evidence::{self, CallFacts, Headers};
@@ -34,6 +35,8 @@ pub enum Event {
         call: CallId,
         /// Which key was pressed: 0 to 9, `*` or `#`.
         key: char,
+        /// When it was pressed, by the carrier's clock.
+        at: Option<OffsetDateTime>,
     },
     /// A caller was asked for a PIN, and typed something; the call waits to be handed on.
     Typed {
@@ -231,6 +234,8 @@ fn is_over(status: &str) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     /// The call that a webhook announces.
@@ -269,6 +274,57 @@ pub(super) mod tests {
         }
         assert_eq!(dialed(Some("support"), "to"), Err(WebhookFault::NotANumber("to")));
         assert_eq!(dialed(None, "to"), Err(WebhookFault::Missing("to")));
+    }
+
+    #[test]
+    fn a_field_of_another_kind_costs_itself_alone() {
+        let telnyx = json!({"data": {"event_type": "call.initiated", "payload": {
+            "call_control_id": "c-1", "direction": "incoming", "from": "+12025550101", "to": "+12025550102",
+            "sip_headers": [], "custom_headers": [], "shaken_stir_attestation": "A", "shaken_stir_validated": true,
+            "client_state": "eyJ", "hangup_cause": "x"}}});
+        let bandwidth = json!({"eventType": "initiate", "callId": "c-1", "eventTime": "t", "digit": "1",
+            "from": "+12025550101", "to": "+12025550102", "diversion": {}, "stirShaken": {}, "sipHeaders": {}});
+        let jambonz = json!({"call_sid": "c-1", "direction": "inbound", "call_status": "trying",
+            "from": "+12025550101", "to": "+12025550102", "sip": {"headers": {}}});
+        let vonage = json!({"uuid": "c-1", "from": "12025550101", "to": "12025550102", "SipHeader_X-A": "b"});
+        for (carrier, body, at, needed) in [
+            (
+                Carrier::Telnyx,
+                telnyx,
+                "/data/payload",
+                &["call_control_id", "direction", "to"][..],
+            ),
+            (Carrier::Bandwidth, bandwidth, "", &["eventType", "callId", "to"]),
+            (Carrier::Jambonz, jambonz, "", &["call_sid", "to"]),
+            (Carrier::Vonage, vonage, "", &["uuid", "to"]),
+        ] {
+            let fields = body.pointer(at).and_then(Value::as_object).unwrap();
+            for name in fields.keys().filter(|name| !needed.contains(&name.as_str())) {
+                for odd in [
+                    json!(null),
+                    json!(5),
+                    json!(2.5),
+                    json!(true),
+                    json!([{"a": [1]}]),
+                    json!({"a": null}),
+                ] {
+                    let mut bent = body.clone();
+                    bent.pointer_mut(at).unwrap()[name] = odd;
+                    let ring = ring(carrier, "", &bent.to_string());
+                    assert_eq!(ring.call.as_str(), "c-1", "{carrier} {name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_odd_header_costs_none_of_the_others() {
+        let headers = json!([{"name": "X-Foo", "value": null}, 5,
+            {"name": "Diversion", "value": "<sip:+12025550103@h>;reason=unconditional"}]);
+        let body = json!({"data": {"event_type": "call.answered", "payload": {"call_control_id": "c-1",
+            "direction": "incoming", "from": "+12025550101", "to": "+12025550102", "sip_headers": headers}}});
+        let found = forwarder(&ring(Carrier::Telnyx, "", &body.to_string()));
+        assert_eq!(found, Some(("+12025550103".to_owned(), "diversion")));
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{ControlStyle, Event, Fields, Received, Ring, WebhookFault, call, dialed, json, twilio};
 use crate::carriers::Carrier;
+use crate::carriers::stream::fitting;
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Headers, Source};
 use crate::units::CallId;
 
@@ -24,13 +26,20 @@ struct Data {
 struct Payload {
     call_control_id: Option<String>,
     direction: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     from: Option<String>,
     to: Option<String>,
-    sip_headers: Option<Vec<Header>>,
-    custom_headers: Option<Vec<Header>>,
+    #[serde(default, deserialize_with = "fitting")]
+    sip_headers: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "fitting")]
+    custom_headers: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "fitting")]
     shaken_stir_attestation: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     shaken_stir_validated: Option<bool>,
+    #[serde(default, deserialize_with = "fitting")]
     client_state: Option<String>,
+    #[serde(default, deserialize_with = "fitting")]
     hangup_cause: Option<String>,
 }
 
@@ -106,9 +115,10 @@ fn facts(payload: Payload) -> CallFacts {
     };
     let lists = [payload.sip_headers, payload.custom_headers];
     let headers = lists.into_iter().flatten().flatten();
-    facts.add_sip(&Headers::from_pairs(
-        headers.map(|header| (header.name, header.value)),
-    ));
+    facts.add_sip(&Headers::from_pairs(headers.filter_map(|header| {
+        let header: Header = serde_json::from_value(header).ok()?;
+        Some((header.name, header.value))
+    })));
     facts
 }
 

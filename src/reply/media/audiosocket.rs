@@ -125,7 +125,11 @@ async fn announced(app: &AppState, line: &mut Line) -> Result<(CallId, DialedNum
     let Frame::Call(id) = first else {
         return Err(refused("the first frame has to be the call's UUID (kind 0x01)"));
     };
-    let claimed = app.carriers.redeem(&id.to_string(), Carrier::Asterisk, &[]);
+    let claimed = app
+        .carriers
+        .redeem(&id.to_string(), Carrier::Asterisk, &[])
+        .await
+        .map_err(|fault| CloseReason::Problem(fault.into()))?;
     claimed.ok_or_else(|| {
         let detail = "no call with this UUID is waited for: it was never given out by /carriers/asterisk/voice, is used, \
                       or too old (carriers.token_seconds)";
@@ -135,7 +139,7 @@ async fn announced(app: &AppState, line: &mut Line) -> Result<(CallId, DialedNum
 
 /// Listens to a call from its first audio, which says how fast its samples come, to its end.
 async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: DialedNumber) -> CloseReason {
-    let (rate, first) = match begun(app, line, &call).await {
+    let (rate, first) = match begun(app, line, (&call, &number)).await {
         Ok(begun) => begun,
         Err(ending) => {
             app.carriers.ended(&call);
@@ -167,11 +171,15 @@ async fn follow(app: &Arc<AppState>, line: &mut Line, call: CallId, number: Dial
 }
 
 /// Waits for audio. Keys come before it now and then.
-async fn begun(app: &Arc<AppState>, line: &mut Line, call: &CallId) -> Result<(Hertz, Vec<u8>), CloseReason> {
+async fn begun(
+    app: &Arc<AppState>,
+    line: &mut Line,
+    (call, number): (&CallId, &DialedNumber),
+) -> Result<(Hertz, Vec<u8>), CloseReason> {
     loop {
         match line.next().await? {
             Frame::Audio { rate, bytes } => return Ok((rate, bytes)),
-            Frame::Digit(key) => app.carriers.pressed(call, key),
+            Frame::Digit(key) => app.carriers.pressed_early(call, number, key).await,
             Frame::HangUp | Frame::Failed => return Err(CloseReason::Gone),
             Frame::Call(_) => return Err(refused("a second UUID came")),
             Frame::Other => {}

@@ -88,7 +88,7 @@ async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof,
         if proven.map_err(|refusal| unproven(refusal, by_login))? {
             return Ok(Proof::Carrier);
         }
-        if !app.insecure_dev && app.carriers.expects(carrier) {
+        if !app.insecure_dev && app.carriers.expects(carrier).await? {
             return Ok(Proof::None);
         }
     }
@@ -198,7 +198,9 @@ async fn listen(
         };
         let numbered = match read(reader, incoming) {
             Ok(numbered) => numbered,
-            Err(reason) => break reason,
+            // One frame that is odd ends no call: the fork would not be opened again.
+            Err(Unread::Frame(fault)) if stream.passes_over(&fault) => continue,
+            Err(unread) => break unread.into(),
         };
         if !websocket.is_silent()
             && let Err(fault) = app.carriers.resume(stream.call()).await
@@ -230,18 +232,35 @@ async fn told(
     })
 }
 
-/// The next message, or how the stream ends.
-async fn next(reader: StreamReader, websocket: &mut WebSocketSession) -> Result<Numbered, CloseReason> {
-    read(reader, websocket.next().await)
+/// Why there is no next message.
+enum Unread {
+    /// The conversation is over.
+    End(CloseReason),
+    /// What came is none.
+    Frame(StreamFault),
 }
 
-fn read(reader: StreamReader, incoming: Incoming) -> Result<Numbered, CloseReason> {
+impl From<Unread> for CloseReason {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::End(reason) => reason,
+            Unread::Frame(fault) => Self::Problem(of_stream(&fault)),
+        }
+    }
+}
+
+/// The next message, or how the stream ends.
+async fn next(reader: StreamReader, websocket: &mut WebSocketSession) -> Result<Numbered, CloseReason> {
+    read(reader, websocket.next().await).map_err(CloseReason::from)
+}
+
+fn read(reader: StreamReader, incoming: Incoming) -> Result<Numbered, Unread> {
     let read = match incoming {
         Incoming::Text(text) => reader.text(&text),
         Incoming::Audio(bytes) => reader.binary(&bytes),
-        Incoming::End(reason) => return Err(reason),
+        Incoming::End(reason) => return Err(Unread::End(reason)),
     };
-    read.map_err(|fault| CloseReason::Problem(of_stream(&fault)))
+    read.map_err(Unread::Frame)
 }
 
 fn of_stream(fault: &StreamFault) -> Problem {

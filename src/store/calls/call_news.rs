@@ -84,6 +84,9 @@ pub struct ToldNews {
     pub age: Duration,
 }
 
+/// Sequence, call, kind, when it was made, turn, age in seconds.
+type TellingRow = (i64, String, String, Option<i64>, Option<i64>, f64);
+
 impl Store {
     /// Tells other nodes of a shared store, as `node`.
     ///
@@ -118,7 +121,7 @@ impl Store {
         }
         let ids: Vec<&str> = calls.iter().map(CallId::as_str).collect();
         let ids = serde_json::to_string(&ids).map_err(|_| StoreError::Unreadable { what: "call id" })?;
-        let rows: Vec<(i64, String, String, Option<i64>, Option<i64>, f64)> = query_as(
+        let rows: Vec<TellingRow> = query_as(
             "SELECT told.seq, told.call_id, told.kind, told.made_ms, told.turn, told.age \
              FROM json_array_elements_text(CAST($1 AS json)) AS wanted(id) CROSS JOIN LATERAL (\
                SELECT seq, call_id, kind, made_ms, turn, \

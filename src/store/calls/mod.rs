@@ -8,12 +8,15 @@ mod call_records; // calls and their verdicts, version by version
 mod call_search; // calls that are looked for, a page at a time
 mod ended_calls; // the last words on calls, without who was named
 mod webhooks; // webhooks that were seen before, and the tokens they came with
+mod call_tokens; // tokens of calls that wait for their streams
+mod keypads; // what is being typed, where its keys come by webhooks
 mod relays; // messages on their way to the customer's own backend
 mod call_news; // what one node tells the others of a call at once
 
 pub use call_news::{CallNews, CallNewsKind, ToldNews};
 pub use call_records::{CallRecord, VerdictVersion};
 pub use call_search::CallSearch;
+pub use call_tokens::CallToken;
 pub use ended_calls::EndedCall;
 pub use relays::{DueRelay, NewRelay, RelayBounds, RelayOutcome, RelayTally};
 pub use webhooks::Webhook;

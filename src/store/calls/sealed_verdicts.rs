@@ -225,7 +225,7 @@ fn plain(
 
 impl Store {
     /// Seals everything said of calls with the deployment's newest key, some calls at a time. Answers to webhooks, which
-    /// are kept for a day, are forgotten.
+    /// are kept for a day, are forgotten, and so is what is being typed.
     pub(in crate::store) async fn seal_calls_anew(&self) -> Result<(), StoreError> {
         let (mut seen, mut done) = (String::new(), 0);
         loop {
@@ -244,10 +244,12 @@ impl Store {
     }
 }
 
-/// Forgets what webhooks were answered: kept in plain by an older release, or under a key that goes.
+/// Forgets what webhooks were answered, kept in plain by an older release or under a key that goes, and what is being
+/// typed on keypads.
 pub(in crate::store) async fn forget_answers(conn: &mut Tx) -> Result<(), StoreError> {
     query("UPDATE webhooks SET answer = NULL WHERE answer IS NOT NULL")
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
+    query("DELETE FROM keypads").execute(conn).await?;
     Ok(())
 }

@@ -9,21 +9,21 @@ use voxline::carriers::Carrier;
 use super::peer::{ALICE, CALLER, Call, Deployment, PIN, recorded};
 
 /// What the service says when it is done with a call.
-const HANG_UP: [u8; 3] = [0, 0, 0];
+pub const HANG_UP: [u8; 3] = [0, 0, 0];
 
-fn frame(kind: u8, content: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![kind];
     bytes.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
     bytes.extend(content);
     bytes
 }
 
-fn uuid(token: &str) -> Vec<u8> {
+pub fn uuid(token: &str) -> Vec<u8> {
     frame(0x01, token.parse::<uuid::Uuid>().unwrap().as_bytes())
 }
 
 /// A recorded call as frames of 20 ms at 8 kHz.
-fn audio(call: &str) -> Vec<u8> {
+pub fn audio(call: &str) -> Vec<u8> {
     let linear = |packet: &[u8]| -> Vec<u8> {
         packet
             .iter()
@@ -36,7 +36,7 @@ fn audio(call: &str) -> Vec<u8> {
         .collect()
 }
 
-async fn connect(deployment: &Deployment) -> TcpStream {
+pub async fn connect(deployment: &Deployment) -> TcpStream {
     let address = deployment.service.audiosocket.as_deref().unwrap();
     TcpStream::connect(address).await.unwrap()
 }

@@ -14,7 +14,7 @@ use crate::support;
 
 /// Where what was typed goes.
 const TYPED: &str = "/carriers/twilio/voice?typed=pin";
-const PROMPT: &str = "Please type your PIN, or wait.";
+pub const PROMPT: &str = "Please type your PIN, or wait.";
 
 async fn asking(settings: &[(&'static str, &str)]) -> Deployment {
     let mut all = vec![
@@ -48,7 +48,7 @@ fn call(id: &'static str) -> Call {
 }
 
 /// What Twilio sends when a caller has typed: the fields of the call, though not who forwarded it.
-async fn types(deployment: &Deployment, id: &'static str, digits: &str) -> (u16, String) {
+pub async fn types(deployment: &Deployment, id: &'static str, digits: &str) -> (u16, String) {
     let plain = Call {
         forwarded: None,
         ..call(id)

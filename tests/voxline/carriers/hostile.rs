@@ -65,7 +65,7 @@ async fn attack(deployment: &Deployment, rng: &mut Rng, carrier: Carrier) -> usi
         } else {
             bent(rng, frame)
         };
-        // It is closed for the first one that cannot be read.
+        // It is closed for one that cannot be read before its start, and for a hundred after it.
         if !stream.try_send(Message::text(frame)).await {
             return sent + 1;
         }

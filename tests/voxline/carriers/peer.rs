@@ -126,6 +126,15 @@ impl Deployment {
         self.service = Service::listening(serve, &self.service.key);
     }
 
+    /// Another node of the same store, where that is one for several.
+    pub fn another_node(&self) -> (Service, TempDir) {
+        let data = tempfile::tempdir().unwrap();
+        let mut serve = program(data.path());
+        serve.envs(self.settings.iter().cloned());
+        serve.args(["serve", "--listen", "127.0.0.1:0"]);
+        (Service::listening(serve, &self.service.key), data)
+    }
+
     async fn enrol(&self, folder: &str, user: &Value) -> String {
         let id = self.service.post("/v1/users", user).await["id"]
             .as_str()

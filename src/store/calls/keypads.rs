@@ -1,0 +1,63 @@
+//! What is being typed on callers' keypads whose keys come by webhooks, for whichever node a key comes to.
+
+use time::Duration;
+use zeroize::Zeroizing;
+
+use crate::store::database::{query, query_as};
+use crate::store::secrets::Place;
+use crate::store::values::{now, time_text};
+use crate::store::{Store, StoreError};
+use crate::units::CallId;
+
+/// How long what was typed last is kept: longer than a carrier sends a key again.
+const KEPT: Duration = Duration::hours(1);
+
+/// Where what is typed on a call stands.
+fn place(call: &CallId) -> Place<'_> {
+    Place {
+        table: "keypads",
+        column: "typed",
+        row: call.as_str(),
+    }
+}
+
+impl Store {
+    /// Changes what is kept of a call's keypad, so that several nodes that do so at once do it one after the other: `change`
+    /// takes what is there and gives what is to be kept, which is sealed, and what is given out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be written; then nothing has changed.
+    pub async fn change_keypad<T: Send>(
+        &self,
+        call: &CallId,
+        change: impl FnOnce(Option<&str>) -> (String, T) + Send,
+    ) -> Result<T, StoreError> {
+        let mut tx = self.write().await?;
+        let at = now();
+        query("DELETE FROM keypads WHERE changed_at < $1")
+            .bind(time_text(at - KEPT))
+            .execute(&mut tx)
+            .await?;
+        let row: Option<(Vec<u8>,)> = query_as("SELECT typed FROM keypads WHERE call_id = $1")
+            .bind(call.as_str())
+            .fetch_optional(&mut tx)
+            .await?;
+        let keys = tx.keys().await?;
+        // What a key sealed that is gone by now is forgotten.
+        let kept = row.and_then(|(sealed,)| keys.open(place(call), &sealed));
+        let kept = kept.as_ref().and_then(|plain| std::str::from_utf8(plain).ok());
+        let (next, given) = change(kept);
+        let next = Zeroizing::new(next);
+        query(
+            "INSERT INTO keypads (call_id, typed, changed_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (call_id) DO UPDATE SET typed = excluded.typed, changed_at = excluded.changed_at",
+        )
+        .bind(call.as_str())
+        .bind(keys.seal(place(call), next.as_bytes())?)
+        .bind(time_text(at))
+        .execute(&mut tx)
+        .await?;
+        tx.commit().await?;
+        Ok(given)
+    }
+}

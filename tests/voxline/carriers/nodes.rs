@@ -1,0 +1,219 @@
+//! Two nodes of one store: what belongs to one call comes to either.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use voxline::carriers::Carrier;
+
+use super::audiosocket::{HANG_UP, audio, connect, frame, uuid};
+use super::frames::start;
+use super::gather::{PROMPT, types};
+use super::peer::{ALICE, CALLER, Call, Deployment, PIN, recorded};
+use crate::postgres;
+use crate::process::Service;
+
+struct TwoNodes {
+    /// With the node that is spoken to.
+    deployment: Deployment,
+    other: Service,
+    _data: TempDir,
+}
+
+impl TwoNodes {
+    /// With these settings besides; `None` where the tests against servers are switched off.
+    async fn open(more: &[(&'static str, &str)]) -> Option<Self> {
+        if postgres::skipped() {
+            return None;
+        }
+        let (url, key) = (postgres::database().await, "5e".repeat(32));
+        let mut all = vec![
+            ("VOXLINE_STORE_URL", url.as_str()),
+            ("VOXLINE_STORE_PEPPER", key.as_str()),
+            // Any 64 digits are a key.
+            ("VOXLINE_STORE_MASTER_KEY", key.as_str()),
+        ];
+        all.extend(more);
+        let deployment = Deployment::start_with(&all).await;
+        let (other, data) = deployment.another_node();
+        Some(Self {
+            deployment,
+            other,
+            _data: data,
+        })
+    }
+
+    /// What is sent from now on comes to the other node.
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.deployment.service, &mut self.other);
+    }
+
+    /// The tries of PINs that were accounted for.
+    async fn tries(&self) -> Vec<Value> {
+        let (status, tries) = self.deployment.service.get("/v1/audit?act=pin.try").await;
+        assert_eq!(status, 200, "{tries}");
+        tries.as_array().unwrap().clone()
+    }
+
+    /// The same, once there is one.
+    async fn first_try(&self) -> Vec<Value> {
+        for _ in 0..1_200 {
+            let tries = self.tries().await;
+            if !tries.is_empty() {
+                return tries;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no PIN was tried");
+    }
+}
+
+const fn call(id: &'static str) -> Call {
+    Call {
+        id,
+        from: CALLER,
+        forwarded: Some(ALICE),
+    }
+}
+
+#[tokio::test]
+async fn a_stream_may_come_to_another_node_than_its_webhook() {
+    let Some(mut nodes) = TwoNodes::open(&[]).await else {
+        return;
+    };
+    for (carrier, id) in [
+        (Carrier::Telnyx, "v2:nodes"),
+        (Carrier::Plivo, "eac94337-b1cd-499b-82d1-b39bca50dc32"),
+        (Carrier::Asterisk, "1796000000.6"),
+        (Carrier::Jambonz, "7a0b2c5e-6d1f-4a3b-9c8d-0e1f2a3b4c5e"),
+    ] {
+        let token = nodes.deployment.token(carrier, &call(id)).await;
+        nodes.turn();
+        let mut stream = nodes.deployment.open(carrier, &[]).await.unwrap();
+        stream.play(carrier, id, &token, &recorded("alice-1"), "").await;
+        stream.close_code().await;
+        let said = nodes.deployment.verdict(id).await;
+        let alice = json!(nodes.deployment.alice);
+        assert_eq!(said["line_owner"]["user_id"], alice, "{carrier}: {said}");
+        assert_eq!(said["outcome"], "identified", "{carrier}: {said}");
+        // It is used, and no stream is waited for at either.
+        for _ in 0..2 {
+            assert_eq!(nodes.deployment.open(carrier, &[]).await.err(), Some(401));
+            nodes.turn();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_one_node_took_opens_nothing_at_the_other() {
+    let Some(mut nodes) = TwoNodes::open(&[]).await else {
+        return;
+    };
+    let used = nodes.deployment.token(Carrier::Telnyx, &call("v2:used")).await;
+    let waiting = nodes.deployment.token(Carrier::Telnyx, &call("v2:waiting")).await;
+    nodes.turn();
+    let mut first = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
+    first
+        .play(Carrier::Telnyx, "v2:used", &used, &recorded("one-word"), "")
+        .await;
+    assert_eq!(first.close_code().await, Some(1000));
+    nodes.turn();
+    for (id, token) in [
+        ("v2:used", used.as_str()),
+        ("v2:waiting", "made-up"),
+        ("v2:another", waiting.as_str()),
+        // Tried on another call, it is used up.
+        ("v2:waiting", waiting.as_str()),
+    ] {
+        match nodes.deployment.open(Carrier::Telnyx, &[]).await {
+            Ok(mut stream) => {
+                stream.send(start(Carrier::Telnyx, id, token)).await;
+                assert_eq!(stream.close_code().await, Some(1008), "{id}");
+            }
+            Err(status) => assert_eq!((status, token), (401, waiting.as_str())),
+        }
+        nodes.turn();
+    }
+}
+
+#[tokio::test]
+async fn an_audiosocket_may_come_to_another_node_keys_first() {
+    let Some(mut nodes) = TwoNodes::open(&[]).await else {
+        return;
+    };
+    let token = nodes.deployment.token(Carrier::Asterisk, &call("1.7")).await;
+    nodes.turn();
+    let mut socket = connect(&nodes.deployment).await;
+    let mut bytes = uuid(&token);
+    bytes.extend(PIN.bytes().flat_map(|key| frame(0x03, &[key])));
+    bytes.extend(audio("alice-1"));
+    bytes.extend(HANG_UP);
+    socket.write_all(&bytes).await.unwrap();
+    let said = nodes.deployment.verdict("1.7").await;
+    for tier in ["T1", "T4"] {
+        let evidence = said["evidence"].as_array().unwrap();
+        assert!(
+            evidence.iter().any(|found| found["tier"] == tier),
+            "{tier}: {said}"
+        );
+    }
+    assert_eq!(said["outcome"], "identified", "{said}");
+}
+
+#[tokio::test]
+async fn keys_that_come_to_two_nodes_are_one_pin_and_no_other() {
+    let Some(mut nodes) = TwoNodes::open(&[]).await else {
+        return;
+    };
+    for _ in 0..2 {
+        let (status, said) = nodes.deployment.ring(Carrier::Bandwidth, &call("c-keys")).await;
+        assert_eq!(status, 200, "{said}");
+        nodes.turn();
+    }
+    // As who types it again because nothing happens: the second time is of the same number.
+    for (second, digit) in PIN.chars().chain(PIN.chars()).enumerate() {
+        let time = format!("2026-09-01T10:00:{second:02}.250Z");
+        let key =
+            json!({"eventType": "dtmf", "callId": "c-keys", "digit": digit.to_string(), "eventTime": time});
+        // Sent twice; the next comes to the other node.
+        for _ in 0..2 {
+            let (status, said) = nodes.deployment.send(Carrier::Bandwidth, &key.to_string()).await;
+            assert_eq!(status, 200, "{said}");
+        }
+        nodes.turn();
+    }
+    let tries = nodes.first_try().await;
+    assert_eq!(tries[0]["outcome"], "right", "{tries:?}");
+    let end = json!({"eventType": "disconnect", "callId": "c-keys"}).to_string();
+    nodes.deployment.send(Carrier::Bandwidth, &end).await;
+    let said = nodes.deployment.verdict("c-keys").await;
+    let evidence = said["evidence"].as_array().unwrap();
+    let pin = evidence.iter().find(|found| found["tier"] == "T4");
+    let alice = json!(nodes.deployment.alice);
+    assert_eq!(pin.map(|pin| &pin["user_id"]), Some(&alice), "{said}");
+    assert_eq!(nodes.tries().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_caller_typed_may_come_to_another_node_and_counts_once() {
+    let Some(mut nodes) = TwoNodes::open(&[("VOXLINE_TWILIO_PIN_PROMPT", PROMPT)]).await else {
+        return;
+    };
+    let id = "CA-nodes";
+    let (_, twiml) = nodes.deployment.ring(Carrier::Twilio, &call(id)).await;
+    assert!(twiml.contains("<Gather"), "{twiml}");
+    for _ in 0..2 {
+        nodes.turn();
+        let (status, after) = types(&nodes.deployment, id, "00000000").await;
+        assert_eq!(status, 200, "{after}");
+        // The forwarder that the first webhook named at the other node.
+        assert!(after.contains("X-Forwarded-From=%2B12025550103"), "{after}");
+        nodes.first_try().await;
+    }
+    // The last word waits for whatever is tried.
+    let over = format!("CallSid={id}&CallStatus=completed");
+    nodes.deployment.send(Carrier::Twilio, &over).await;
+    nodes.deployment.verdict(id).await;
+    assert_eq!(nodes.tries().await.len(), 1);
+}

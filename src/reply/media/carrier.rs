@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::carriers::signature::{Proofs, Signed};
+use crate::carriers::signature::{Proofs, Refusal, Signed};
 use crate::carriers::stream::{Message, Numbered, StreamFault, StreamReader};
 use crate::carriers::{Carrier, CarrierStream, Entry, StreamEnd, Unopened};
 use crate::store::{Actor, Provenance, Scope};
@@ -77,15 +77,7 @@ async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof,
     let by_login = Proofs::stream_by_login(carrier);
     if !by_key {
         Provenance::recognise(Actor::Carrier(carrier.name()));
-        let request = Signed {
-            method: "GET",
-            path: parts.uri.path_and_query().map_or("/", |path| path.as_str()),
-            header: &|name| parts.headers.get(name)?.to_str().ok(),
-            body: &[],
-            now: OffsetDateTime::now_utc().unix_timestamp(),
-        };
-        let proven = app.carriers.proofs().handshake(carrier, &request);
-        if proven.map_err(|refusal| unproven(refusal, by_login))? {
+        if is_proven(carrier, parts, app).map_err(|refusal| unproven(refusal, by_login))? {
             return Ok(Proof::Carrier);
         }
         if !app.insecure_dev && app.carriers.expects(carrier).await? {
@@ -98,6 +90,18 @@ async fn proof(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<Proof,
         Err(problem) if by_login && !by_key => Err(problem.challenge(LOGIN)),
         Err(problem) => Err(problem),
     }
+}
+
+/// Whether a handshake bears the carrier's own proof.
+fn is_proven(carrier: Carrier, parts: &Parts, app: &AppState) -> Result<bool, Refusal> {
+    let request = Signed {
+        method: "GET",
+        path: parts.uri.path_and_query().map_or("/", |path| path.as_str()),
+        header: &|name| parts.headers.get(name)?.to_str().ok(),
+        body: &[],
+        now: OffsetDateTime::now_utc().unix_timestamp(),
+    };
+    app.carriers.proofs().handshake(carrier, &request)
 }
 
 /// Whether a handshake brings an API key: in a header that is the carrier's own, only what looks like a key is one.

@@ -29,6 +29,8 @@ mod keys;
 mod keyring;
 #[path = "models.rs"]
 mod models;
+#[path = "new_versions.rs"]
+mod new_versions;
 #[path = "numbers.rs"]
 mod numbers;
 #[path = "pin_tags.rs"]

@@ -45,6 +45,7 @@ mod replays;
 mod claims;
 mod heard_streams;
 mod voice_known;
+mod stored_version;
 mod kept;
 mod call_evidence;
 mod other_nodes;

@@ -12,7 +12,7 @@
 //!   its numbers; a user's numbers are all of one tenant.
 //! * A number's roster version rises with every change of who can be found there, in the same
 //!   transaction, and with no other.
-//! * A verdict is never replaced by an older one.
+//! * A verdict is never replaced by an older one, nor by one that was made without it; a last word by none.
 //! * What is erased is gone from the file's bytes, not only from its tables, and no verdict, of whichever
 //!   version and stored before or after, names a removed user or holds their scores.
 //! * One model is in use; voiceprints of another can be there and are never found.
@@ -60,8 +60,8 @@ pub use backup::{
     Backup, BackupFault, BackupFile, ErasedLists, Manifest, Restored, back_up, check_backup, restore,
 };
 pub use calls::{
-    CallNews, CallNewsKind, CallRecord, CallSearch, CallToken, DueRelay, EndedCall, NewRelay, RelayBounds,
-    RelayOutcome, RelayTally, ToldNews, VerdictVersion, Webhook,
+    CallNews, CallNewsKind, CallRecord, CallSearch, CallToken, DueRelay, EndedCall, MadeOver, NewRelay,
+    NewVersion, RelayBounds, RelayOutcome, RelayTally, ToldNews, VerdictVersion, Webhook,
 };
 pub use copy::{CopiedTable, CopyFault, copy_store};
 pub use database::Store;

@@ -4,9 +4,11 @@ use std::sync::Weak;
 
 use zeroize::Zeroizing;
 
-use crate::decision::{Calibration, ErrorTarget, Policy};
+use crate::decision::{Calibration, ErrorTarget, Policy, Reason};
 use crate::engine::{Engine, EngineError};
 use crate::store::Store;
+use crate::units::DialedNumber;
+use crate::verdict::Identification;
 use crate::voiceprint::{Card, ModelId};
 
 use super::error::OpenError;
@@ -85,6 +87,12 @@ impl ActiveModel {
             policy: self.policy,
             index_secret: Zeroizing::new(secret),
         })
+    }
+
+    /// What is said of a call to `number` on which this model comes to nothing.
+    pub fn inconclusive(&self, number: &DialedNumber, reason: Reason) -> Identification {
+        let (model, calibration) = (self.card.id().clone(), self.calibration.id.clone());
+        Identification::inconclusive(number.clone(), model, calibration, reason)
     }
 
     /// The policy of a number's calls: each of its own promises takes the place of the usual one.

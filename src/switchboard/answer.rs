@@ -28,12 +28,7 @@ impl ActiveModel {
         sequential: &mut SequentialDecision,
         is_final: bool,
     ) -> Identification {
-        let mut said = Identification::inconclusive(
-            number.clone(),
-            self.card.id().clone(),
-            self.calibration.id.clone(),
-            Reason::TooLittleSpeech,
-        );
+        let mut said = self.inconclusive(number, Reason::TooLittleSpeech);
         said.net_speech_seconds = checkpoint.net_speech.get();
         said.quality = checkpoint.quality;
         said.countermeasure_llr = checkpoint.presentation.map(|heard| heard.llr.get());

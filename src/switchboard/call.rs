@@ -1,12 +1,14 @@
 //! A live call: audio in as the carrier sends it, identifications out as speech accumulates.
 
+mod unheard;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::Span;
 
 use crate::bytes::RawStream;
-use crate::decision::{Reason, SequentialDecision};
+use crate::decision::SequentialDecision;
 use crate::engine::Permit;
 use crate::units::{CallId, Seconds};
 use crate::verdict::{Checkpoint, Identification, OutcomeName, StreamSession};
@@ -52,8 +54,8 @@ pub struct LiveCall {
     heard_by: Option<ModelId>,
     /// Which of the call's streams it is.
     stream: u64,
-    /// When other nodes were last told that it is heard.
-    signed_at: Instant,
+    /// When other nodes are next told whether it is heard.
+    sign_at: Instant,
     replays: ReplayWatch,
     named: bool,
     span: Span,
@@ -76,6 +78,7 @@ impl LiveCall {
         stream: u64,
     ) -> Result<Self, BoardError> {
         let slot = slot_of(&call_session)?;
+        let is_known = call_session.verdict().version > 0;
         let piece = (start.rate.0 * PIECE_MILLISECONDS / 1000) as usize * usize::from(start.channels);
         tracing::info!(call.id = %start.call_id, number = ?start.number, "call {} opened", start.call_id);
         Ok(Self {
@@ -86,6 +89,8 @@ impl LiveCall {
             raw: RawStream::new(start.encoding, start.channels),
             longest_job: samples_of_a_job(start.rate, start.channels),
             start,
+            // At once where something was said before: whoever cannot hear the call has to know of this stream.
+            sign_at: Instant::now() + if is_known { Duration::ZERO } else { SIGNED_AGAIN },
             call_session,
             waiting: Vec::new(),
             piece,
@@ -94,7 +99,6 @@ impl LiveCall {
             sequential: SequentialDecision::default(),
             heard_by: None,
             stream,
-            signed_at: Instant::now(),
             replays: ReplayWatch::begin(),
             named: false,
             arrivals: Arrivals::default(),
@@ -177,9 +181,7 @@ impl LiveCall {
     }
 
     fn note_arrival(&mut self, bytes: usize) {
-        let (channels, encoding) = (usize::from(self.start.channels), self.start.encoding);
-        let a_second = self.start.rate.0 as usize * channels * encoding.bytes_per_sample();
-        let seconds = bytes as f64 / a_second.max(1) as f64;
+        let seconds = self.start.seconds_of(bytes);
         self.arrivals.note(Instant::now(), seconds, self.waited);
         self.waited = true;
     }
@@ -219,10 +221,10 @@ impl LiveCall {
         if heard_before.is_some() && self.session.is_none() {
             // Said at once: an earlier word must not stand as if somebody were still listening.
             updates.push(self.unavailable(false).await);
+            self.sign_at = Instant::now();
         }
-        if self.session.is_some() && self.signed_at.elapsed() >= SIGNED_AGAIN {
-            self.signed_at = Instant::now();
-            self.call_session.note_stream(self.stream, true).await;
+        if Instant::now() >= self.sign_at {
+            updates.extend(self.sign().await);
         }
         Ok(updates)
     }
@@ -250,16 +252,6 @@ impl LiveCall {
             keep_call(&self.services, call, &verdict.identification, &last.fingerprint).await;
         }
         verdict
-    }
-
-    /// Stops listening to a call that goes on, and says what was heard of it last.
-    pub async fn leave(mut self) {
-        let active_model = self.services.active_model();
-        let checkpoints = self.listen(&active_model, true).await;
-        for checkpoint in &checkpoints {
-            self.say(&active_model, checkpoint).await;
-        }
-        self.call_session.note_stream(self.stream, false).await;
     }
 
     /// Waits for PINs that are being tried, where this is the end of the call too: they count for the last word.
@@ -358,27 +350,6 @@ impl LiveCall {
         said.stream = self.stream;
         self.replays.look(&self.services, checkpoint, &mut said).await;
         said
-    }
-
-    /// Nobody listens any more: what was measured so far stays, the word on it does not.
-    async fn unavailable(&mut self, is_final: bool) -> CallVerdict {
-        let active_model = self.services.active_model();
-        let mut said = Identification::inconclusive(
-            self.start.number.clone(),
-            active_model.card.id().clone(),
-            active_model.calibration.id.clone(),
-            Reason::Unavailable,
-        );
-        if let Some(before) = &self.said {
-            said.net_speech_seconds = before.net_speech_seconds;
-            said.quality = before.quality;
-        }
-        (said.stream, said.is_final) = (self.stream, is_final);
-        if is_final {
-            self.last_pins().await;
-        }
-        let roster = self.call_session.roster().await;
-        self.publish(said, roster).await
     }
 
     /// Gives what is said to the call, which makes the next version of it.

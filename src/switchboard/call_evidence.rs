@@ -9,9 +9,11 @@ use time::OffsetDateTime;
 use super::caller_claims;
 use super::callers::CallerHistory;
 use super::claims::{self, Claimer};
-use super::kept::{Before, Kept, StoredVersion};
+use super::kept::{Before, Kept};
+use super::recorder::Refused;
 use super::roster::Roster;
 use super::services::Services;
+use super::stored_version::StoredVersion;
 use super::voice_known::VoiceKnown;
 use crate::decision::Reason;
 use crate::evidence::{CallFacts, CallerNumber, Region, read_facts};
@@ -49,19 +51,27 @@ pub(super) struct CallEvidence {
     roster: Option<Arc<Roster>>,
     /// What calls before this one say of callers' numbers; read with each new roster.
     callers: Arc<CallerHistory>,
+    /// The version that is known to be stored, or on its way there.
     pub stored: Option<StoredVersion>,
+    /// Whether any of ours since was refused.
+    pub refused: Arc<Refused>,
     /// Whether the call began while its record could not be read, and the record is still to be taken in.
     pub is_unread: bool,
 }
 
 impl CallContext {
+    /// The time by the clock that all nodes share.
+    pub fn now(&self) -> OffsetDateTime {
+        self.services.store.shared_time()
+    }
+
     fn claimer<'a>(&'a self, hash: Option<&'a KeyedHash>) -> Claimer<'a> {
         Claimer {
             store: &self.services.store,
             number: &self.number,
             evidence_priors: &self.services.identity.evidence_priors,
             hash,
-            now: OffsetDateTime::now_utc(),
+            now: self.now(),
         }
     }
 }
@@ -78,7 +88,8 @@ impl CallEvidence {
             forwarder: None,
             roster: None,
             callers: Arc::default(),
-            stored: None,
+            stored: before.stored,
+            refused: Arc::default(),
             is_unread: before.is_unread,
         }
     }

@@ -19,18 +19,19 @@ use tokio_util::task::TaskTracker;
 use super::call_evidence::{CallContext, CallEvidence};
 use super::call_verdict::{CallVerdict, Said};
 use super::heard_streams::HeardStreams;
-use super::kept::{Before, StoredVersion, VERSIONS_LEFT_OUT};
+use super::kept::Before;
 use super::key_presses::KeyPresses;
 use super::keypad::StreamKeypad;
 use super::outcomes::answered;
 use super::roster::RosterNow;
+use super::stored_version::{StoredVersion, VERSIONS_LEFT_OUT, made_over};
 use super::updates::Update;
 use crate::decision::Reason;
 use crate::evidence::CallFacts;
-use crate::store::CallRecord;
+use crate::store::{CallRecord, NewVersion, StoreError};
 use crate::units::{CallId, DialedNumber, PhoneNumber};
 use crate::verdict::Identification;
-use crate::verdict::chain::{SpeakerReason, nothing_known};
+use crate::verdict::chain::{Identity, SpeakerReason, nothing_known};
 
 /// How long the last word on a call waits for the PINs that are being tried.
 const PIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -89,11 +90,9 @@ impl CallSession {
         trying.close();
         let first = CallVerdict {
             call_id: context.id.clone(),
-            version: if before.version == 0 {
-                0
-            } else {
-                before.version + VERSIONS_LEFT_OUT
-            },
+            version: before
+                .stored
+                .map_or(0, |stored| stored.number + VERSIONS_LEFT_OUT),
             ended: false,
             identity: nothing_known(Reason::TooLittleSpeech, &[], None),
             identification: before.said.clone().unwrap_or(blank),
@@ -134,6 +133,19 @@ impl CallSession {
         let evidence = &state.evidence;
         if !state.ended && (evidence.is_unread || evidence.was_weighed_before(&roster)) {
             self.next_on(&mut state, Said::Nothing, Ok(roster)).await;
+        }
+    }
+
+    /// Takes in what other nodes said. That the store cannot be read at the moment is no news of the call.
+    pub(super) async fn follow_others(&self) {
+        let roster = self.roster().await;
+        if !matches!(roster, Ok(_) | Err(StoreError::UnknownNumber(_))) {
+            return;
+        }
+        let mut state = self.state.lock().await;
+        if !state.ended {
+            self.touch();
+            self.next_on(&mut state, Said::Nothing, roster).await;
         }
     }
 
@@ -254,6 +266,11 @@ impl CallSession {
     /// The same by this roster.
     pub(super) async fn next_on(&self, state: &mut State, said: Said, roster: RosterNow) -> Arc<CallVerdict> {
         let before = self.verdict();
+        let is_sign = matches!(said, Said::Sign);
+        if is_sign && roster.is_err() {
+            // A sign is no news of the call, nor is that the store cannot be read.
+            return before;
+        }
         let taken = state
             .evidence
             .take_in_others(&self.context, &before.identification)
@@ -265,31 +282,22 @@ impl CallSession {
             Ok(roster) => state.evidence.bring_in(&self.context, roster).await,
             Err(fault) => Err(fault),
         };
-        self.in_the_dark.store(brought.is_err(), Ordering::Relaxed);
-        let identity = match brought {
-            Ok(()) => state.evidence.weigh(&self.context),
-            Err(fault) => {
-                let id = self.id();
-                tracing::error!(call.id = %id, %fault, "the evidence of call {id} cannot be weighed: {fault}");
-                metrics::counter!("voxline_identification_faults_total").increment(1);
-                state.evidence.unavailable()
-            }
-        };
+        let identity = self.weighed(state, brought);
         let spoken = matches!(said, Said::Voice(_) | Said::LastWord);
-        let is_sign = matches!(said, Said::Sign);
         let mut identification = said.over(taken.said, &before.identification);
         state.evidence.take_back(&mut identification);
         let news = ended_elsewhere
-            || taken.gave_way
+            || taken.news_gave_way
             || before.version == 0
             || !before.says_as_much_as(&identification, &identity);
-        if !news && !spoken && !is_sign {
+        let is_for_others = is_sign || taken.gave_way;
+        if !news && !spoken && !is_for_others {
             return before;
         }
         let stored = state.evidence.stored.map_or(0, |stored| stored.number);
         let verdict = Arc::new(CallVerdict {
             call_id: self.id().clone(),
-            version: before.version.max(stored) + 1,
+            version: before.version.max(stored) + taken.left_out + 1,
             ended: state.ended,
             identification,
             identity,
@@ -301,15 +309,27 @@ impl CallSession {
         if news || verdict.ended {
             log(&verdict);
         }
-        if news || is_sign || verdict.ended {
-            self.record(&verdict, &mut state.evidence).await;
+        if news || is_for_others || verdict.ended {
+            self.record(&verdict, news, &mut state.evidence).await;
         }
         self.latest.send_replace(Arc::clone(&verdict));
-        if news || !is_sign {
+        if news || spoken {
             let update = Update::Call(Box::new((*verdict).clone()));
             self.context.services.channels.send(self.context.tenant, update);
         }
         verdict
+    }
+
+    /// Whose line and whose voice, where what there is could be `brought` in.
+    fn weighed(&self, state: &State, brought: Result<(), StoreError>) -> Identity {
+        self.in_the_dark.store(brought.is_err(), Ordering::Relaxed);
+        let Err(fault) = brought else {
+            return state.evidence.weigh(&self.context);
+        };
+        let id = self.id();
+        tracing::error!(call.id = %id, %fault, "the evidence of call {id} cannot be weighed: {fault}");
+        metrics::counter!("voxline_identification_faults_total").increment(1);
+        state.evidence.unavailable()
     }
 
     /// Takes in how many streams others know of; gives how many there were.
@@ -318,7 +338,7 @@ impl CallSession {
     }
 
     /// Has a version recorded.
-    async fn record(&self, verdict: &CallVerdict, evidence: &mut CallEvidence) {
+    async fn record(&self, verdict: &CallVerdict, is_news: bool, evidence: &mut CallEvidence) {
         let Some(document) = verdict.document() else {
             return;
         };
@@ -344,17 +364,24 @@ impl CallSession {
             call_id: id.clone(),
             number: number.clone(),
             started_at: *started_at,
-            updated_at: OffsetDateTime::now_utc(),
+            updated_at: self.context.now(),
             version: verdict.version,
             is_final: verdict.ended,
             verdict: document,
             evidence: kept,
         };
+        let over = made_over(evidence.stored, &services.store);
         evidence.stored = Some(StoredVersion {
             number: record.version,
             at: record.updated_at,
         });
-        services.recorder.record(record).await;
+        let is_news = is_news || verdict.ended;
+        let new = NewVersion {
+            record,
+            over,
+            is_news,
+        };
+        services.recorder.record(new, Arc::clone(&evidence.refused)).await;
     }
 }
 

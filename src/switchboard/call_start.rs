@@ -24,6 +24,13 @@ pub struct CallStart {
 }
 
 impl CallStart {
+    /// How long (s) so many bytes of it last.
+    pub(super) fn seconds_of(&self, bytes: usize) -> f64 {
+        let samples = self.rate.0 as usize * usize::from(self.channels);
+        let a_second = samples * self.encoding.bytes_per_sample();
+        bytes as f64 / a_second.max(1) as f64
+    }
+
     /// What follows the stream.
     ///
     /// # Errors

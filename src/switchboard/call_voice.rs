@@ -3,22 +3,41 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use super::call_session::{CallSession, State};
 use super::call_verdict::{CallVerdict, Said};
-use super::heard_streams::HeardStreams;
+use super::heard_streams::{HOLDS, HeardStreams, next_stream};
 use super::roster::RosterNow;
 use super::voice_known::VoiceKnown;
 use crate::decision::Reason;
 use crate::verdict::Identification;
 
+/// Another stream that was heard when it was said that nobody hears the call.
+pub(super) struct OtherHeard {
+    /// When there last was news of any.
+    pub at: OffsetDateTime,
+    /// How long it counts as heard still.
+    pub holds: Duration,
+}
+
 impl CallSession {
     /// The number of a stream that begins now: a later one's word says who has the phone. Nobody who begins to hear a call waits
     /// for whoever is at work on it.
     pub(super) fn begin_stream(&self) -> u64 {
-        self.streams.fetch_add(1, Ordering::AcqRel) + 1
+        let mut known = self.streams.load(Ordering::Acquire);
+        loop {
+            let next = next_stream(known, self.context.services.node);
+            let set = self
+                .streams
+                .compare_exchange_weak(known, next, Ordering::AcqRel, Ordering::Acquire);
+            match set {
+                Ok(_) => return next,
+                Err(latest) => known = latest,
+            }
+        }
     }
 
     /// Whether a stream has begun since this one did.
@@ -26,17 +45,21 @@ impl CallSession {
         self.streams.load(Ordering::Acquire) > stream
     }
 
-    /// Has other nodes know that a stream is heard still, or that it is not any more.
-    pub(super) async fn note_stream(&self, stream: u64, is_heard: bool) {
+    /// Has other nodes, where there may be any, know that a stream is heard still, or that it is not any more; whether they could
+    /// be told. A store that cannot be read takes no name from a call in which nobody speaks.
+    pub(super) async fn note_stream(&self, stream: u64, is_heard: bool) -> bool {
         if !self.context.services.store.is_shared() {
-            return;
+            return true;
         }
         let roster = self.roster().await;
+        let is_told = roster.is_ok();
         let mut state = self.state.lock().await;
         if !state.ended {
-            state.evidence.voice.note_stream(stream, is_heard);
+            let now = self.context.now();
+            state.evidence.voice.note_stream(stream, is_heard, now);
             self.next_on(&mut state, Said::Sign, roster).await;
         }
+        is_told
     }
 
     /// Takes the voice's next word (T5). Every word is a version of its own.
@@ -75,31 +98,46 @@ impl CallSession {
     /// does not come. What was heard before names nobody then, for somebody else may have the phone by now, unless another
     /// stream is known to be heard, here or at another node. The next word of a stream that is heard takes its place.
     pub async fn unheard(&self, stream: u64) {
+        self.unheard_since(stream, None).await;
+    }
+
+    /// The same, unless there was news of another stream after `since`. Gives what it was put aside for.
+    pub(super) async fn unheard_since(
+        &self,
+        stream: u64,
+        since: Option<OffsetDateTime>,
+    ) -> Option<OtherHeard> {
         let roster = self.roster().await;
         let mut state = self.state.lock().await;
         let is_empty = matches!(&roster, Ok(roster) if roster.members.is_empty());
-        if self.is_listened_to() || is_empty || state.ended {
-            return;
+        let latest = state.evidence.voice.heard.latest_of_others(stream);
+        let was_news = since.is_some() && latest > since;
+        if self.is_listened_to() || is_empty || state.ended || was_news {
+            return None;
         }
         let said = Identification {
             stream,
             ..self.verdict().identification.unheard()
         };
-        let (voice, now) = (&mut state.evidence.voice, OffsetDateTime::now_utc());
+        let (voice, now) = (&mut state.evidence.voice, self.context.now());
         if !self.context.services.store.is_shared() {
             // There is no other node that could hear it.
             voice.heard = HeardStreams::default();
         }
         let was_heard = voice.heard.is_heard(stream, now);
         if voice.is_put_aside(&said, now) {
-            voice.note_stream(stream, false);
+            voice.note_stream(stream, false, now);
             if was_heard {
                 // Where it is heard still its words count from now on.
                 self.next_on(&mut state, Said::Sign, roster).await;
             }
-            return;
+            return latest.map(|at| OtherHeard {
+                at,
+                holds: (at + HOLDS - now).unsigned_abs(),
+            });
         }
         self.take_word(&mut state, said, Said::Check, roster).await;
+        None
     }
 
     async fn take_word(
@@ -113,7 +151,7 @@ impl CallSession {
             return self.verdict();
         }
         state.ended = said.is_final && self.ends_with_its_audio();
-        let is_said = state.evidence.voice.hear(&mut said);
+        let is_said = state.evidence.voice.hear(&mut said, self.context.now());
         self.touch();
         let said = match (is_said, state.ended) {
             (true, _) => as_what(Box::new(said)),
@@ -132,17 +170,12 @@ impl CallSession {
     pub async fn forget_voice_since(&self, before: VoiceKnown) {
         let mut state = self.state.lock().await;
         let known = before.said();
-        if state.ended || !state.evidence.voice.go_back_to(before) {
+        if state.ended || !state.evidence.voice.go_back_to(before, self.context.now()) {
             return;
         }
         let said = known.unwrap_or_else(|| {
             let active_model = self.context.services.active_model();
-            Identification::inconclusive(
-                self.context.number.clone(),
-                active_model.card.id().clone(),
-                active_model.calibration.id.clone(),
-                Reason::TooLittleSpeech,
-            )
+            active_model.inconclusive(self.number(), Reason::TooLittleSpeech)
         });
         self.next(&mut state, Said::Voice(Box::new(said))).await;
     }

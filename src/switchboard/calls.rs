@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use time::OffsetDateTime;
 use tokio::join;
+use tokio::time::sleep;
 
 use super::board::Switchboard;
 use super::call::LiveCall;
@@ -15,13 +16,13 @@ use super::call_session::CallSession;
 use super::call_start::CallStart;
 use super::call_verdict::CallVerdict;
 use super::error::BoardError;
-use super::kept::{Before, StoredVersion};
+use super::kept::Before;
+use super::stored_version::StoredVersion;
 use crate::decision::Reason;
 use crate::engine::{Asker, Permit};
 use crate::evidence::{CallFacts, CallerNumber, Region};
 use crate::store::{Act, NewAudit, StoreError};
 use crate::units::{CallId, DialedNumber, KeyId, TenantId};
-use crate::verdict::Identification;
 
 /// How often a place is looked for when a call that was paused goes on and there is none.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -178,11 +179,14 @@ impl Switchboard {
             .collect();
         for call in live {
             // Whoever is at work on the call takes in what others said as well.
-            let known = call.state.try_lock().map(|state| state.evidence.stored);
-            if let (Some(latest), Ok(known)) = (versions.get(call.id()), known)
-                && !latest.is_known_by(known)
+            let known = call.state.try_lock().map(|state| {
+                let evidence = &state.evidence;
+                (evidence.stored, evidence.refused.any())
+            });
+            if let (Some(latest), Ok((known, was_refused))) = (versions.get(call.id()), known)
+                && (was_refused || !latest.is_known_by(known))
             {
-                call.take_up().await;
+                call.follow_others().await;
             }
         }
     }
@@ -269,17 +273,14 @@ impl Switchboard {
             Some(record) if record.is_final => return Err(BoardError::CallEnded(call.clone())),
             _ => {}
         }
-        let active_model = self.active_model();
-        let blank = Identification::inconclusive(
-            number.clone(),
-            active_model.card.id().clone(),
-            active_model.calibration.id.clone(),
-            Reason::TooLittleSpeech,
-        );
+        let blank = self.active_model().inconclusive(number, Reason::TooLittleSpeech);
         let goes_on = record.is_some();
         let before = Before {
             is_unread,
-            ..record.map_or_else(Before::nothing, |record| Before::read(record, &blank))
+            ..record.map_or_else(
+                || Before::nothing(self.store.shared_time()),
+                |record| Before::read(record, &blank),
+            )
         };
         let context = CallContext {
             id: call.clone(),
@@ -293,9 +294,16 @@ impl Switchboard {
     }
 }
 
-/// Says that nobody hears a call. Whoever finds no place does not wait for the store.
+/// Says that nobody hears a call. Whoever finds no place does not wait for the store. Where that is put aside, for another stream
+/// was heard a moment ago, it is said again once that would have been heard of: its node may be gone.
 fn say_unheard(call_session: Arc<CallSession>, stream: u64) {
-    tokio::spawn(async move { call_session.unheard(stream).await });
+    tokio::spawn(async move {
+        if let Some(heard) = call_session.unheard_since(stream, None).await {
+            // And a little, as clocks are set.
+            sleep(heard.holds + AGAIN).await;
+            call_session.unheard_since(stream, Some(heard.at)).await;
+        }
+    });
 }
 
 /// The session, if it is of a call to `number`: a call id says nothing of another number's calls.

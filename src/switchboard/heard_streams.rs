@@ -5,13 +5,23 @@ use time::{Duration, OffsetDateTime};
 
 /// How often a node that hears a call has the others know.
 pub(super) const SIGNED_AGAIN: std::time::Duration = std::time::Duration::from_secs(10);
+/// The same where they could not be told.
+pub(super) const SIGNED_LATE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// How long a stream counts as heard after the last sign of it: as long as three take, for the store may be slow, and the clocks of
-/// two nodes differ.
-const HOLDS: Duration = Duration::seconds(30);
+/// How long a stream counts as heard after the last sign of it: as long as three take, for the store may be slow.
+pub(super) const HOLDS: Duration = Duration::seconds(30);
 
 /// Most streams of a call that are remembered: the latest that there was news of.
 const MOST_STREAMS: usize = 16;
+
+/// How many bits of a stream's number say at which node it came.
+const NODE_BITS: u32 = 32;
+
+/// The number of a stream that begins at `node` where `streams` is the latest that is known. Of two streams the higher one says who
+/// has the phone; no other node gives the same, also where it begins one at that moment.
+pub(super) fn next_stream(streams: u64, node: u32) -> u64 {
+    (((streams >> NODE_BITS) + 1) << NODE_BITS) | u64::from(node)
+}
 
 /// The last that is known of a stream.
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -59,8 +69,31 @@ impl HeardStreams {
         self.heard(now).any(|heard| heard != stream)
     }
 
+    /// When there last was news of any other stream than this one.
+    pub fn latest_of_others(&self, stream: u64) -> Option<OffsetDateTime> {
+        let others = self.0.iter().filter(|sign| sign.stream != stream);
+        others.map(|sign| sign.at).max()
+    }
+
     fn heard(&self, now: OffsetDateTime) -> impl Iterator<Item = u64> {
         let holds = move |sign: &&Sign| sign.is_heard && (now - sign.at).abs() < HOLDS;
         self.0.iter().filter(holds).map(|sign| sign.stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_that_begin_at_two_nodes_at_once_are_two_and_the_next_is_later() {
+        // Known of a release that counted them alone.
+        for known in [0, 1, 7] {
+            let (here, there) = (next_stream(known, 4), next_stream(known, u32::MAX));
+            assert!(known < here && here < there);
+            for latest in [here, there] {
+                assert!(next_stream(latest, 0) > there);
+            }
+        }
     }
 }

@@ -9,9 +9,10 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::heard_streams::HeardStreams;
+use super::stored_version::StoredVersion;
 use super::voice_known::VoiceKnown;
 use crate::decision::Reason;
 use crate::store::CallRecord;
@@ -177,32 +178,10 @@ fn leave_likeliest(llrs: &mut Vec<(UserId, Llr)>, is_pointed_to: impl Fn(UserId)
     Llr::new(highest.get().ceil()).ok()
 }
 
-/// How many numbers of versions a call that is taken up leaves out. Words that say nothing new are given out and not recorded,
-/// and their numbers must not come again: some twice as many as a stream has checkpoints.
-pub(super) const VERSIONS_LEFT_OUT: u64 = 64;
-
-/// Which version of a call's verdict is the latest that is known to be stored, or to be on its way there.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct StoredVersion {
-    pub number: u64,
-    /// When it was reached.
-    pub at: OffsetDateTime,
-}
-
-impl StoredVersion {
-    /// Whether this is the version `known`, or one before it.
-    pub fn is_known_by(self, known: Option<Self>) -> bool {
-        // The store keeps microseconds.
-        let is_same = |known: Self| (self.at - known.at).abs() < Duration::microseconds(1);
-        known.is_some_and(|known| {
-            self.number < known.number || (self.number == known.number && is_same(known))
-        })
-    }
-}
-
 /// Where a call that goes on takes up.
 pub(super) struct Before {
-    pub version: u64,
+    /// The latest that was said of it.
+    pub stored: Option<StoredVersion>,
     pub started_at: OffsetDateTime,
     /// What the voice came to by itself.
     pub said: Option<Identification>,
@@ -214,11 +193,11 @@ pub(super) struct Before {
 }
 
 impl Before {
-    /// A call that begins now.
-    pub fn nothing() -> Self {
+    /// A call that begins.
+    pub fn nothing(started_at: OffsetDateTime) -> Self {
         Self {
-            version: 0,
-            started_at: OffsetDateTime::now_utc(),
+            stored: None,
+            started_at,
             said: None,
             claims: Vec::new(),
             known: VoiceKnown::default(),
@@ -269,7 +248,10 @@ impl Before {
             known.word = said.clone().map(|said| Voice { said, at });
         }
         Self {
-            version: record.version,
+            stored: Some(StoredVersion {
+                number: record.version,
+                at: record.updated_at,
+            }),
             started_at: record.started_at,
             said,
             claims,

@@ -46,6 +46,7 @@ mod claims;
 mod caller_claims;
 mod heard_streams;
 mod voice_known;
+mod stored_version;
 mod kept;
 mod call_evidence;
 mod other_nodes;

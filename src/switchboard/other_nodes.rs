@@ -1,12 +1,16 @@
 //! Calls that several nodes of one store have news of, as where a webhook comes to one and the audio to another.
 //!
 //! Each node stores every version with what it rests on. Before a node makes the next one it takes in what others
-//! stored since, and a few times a second it looks whether there is any, so that all come to weigh the same. Of two
-//! versions with one number the store keeps the first; whoever lost says theirs anew, of both. A call that began while its
+//! stored since, and a few times a second it looks whether there is any, so that all come to weigh the same. A version takes the
+//! place of the one that it was made over alone; whoever was too late takes in what is there and says theirs anew, of both. A
+//! last word takes the place of whatever goes on. A call that began while its
 //! record could not be read takes that in the same way, once it can be read, whichever database it is in.
 
+use std::sync::Arc;
+
 use super::call_evidence::{CallContext, CallEvidence};
-use super::kept::{Before, StoredVersion, VERSIONS_LEFT_OUT};
+use super::kept::Before;
+use super::stored_version::{StoredVersion, VERSIONS_LEFT_OUT};
 use crate::store::{CallRecord, StoreError};
 use crate::verdict::Identification;
 
@@ -15,6 +19,10 @@ use crate::verdict::Identification;
 pub(super) struct Taken {
     /// Whether a version of this node's gave way to it and has to be said anew.
     pub gave_way: bool,
+    /// Whether one that said something new did.
+    pub news_gave_way: bool,
+    /// How many numbers of versions are left out before the next.
+    pub left_out: u64,
     /// Whether the call is over.
     pub ended: bool,
     /// What the voice comes to by itself, where the other node's word stands now in place of ours, or was the last.
@@ -30,9 +38,10 @@ impl CallEvidence {
             return Taken::default();
         }
         let is_earlier = |record: &CallRecord| record.updated_at < context.started_at;
-        // What this node said of the call in an earlier session may be on its way into the record still.
-        let waiting = || services.recorder.waiting_of(&context.id);
-        if self.is_unread && waiting().iter().any(|record| is_earlier(record)) {
+        // What this node said of the call in an earlier session may be on its way into the record still. Asked first: what is
+        // on its way after the store was read gives way to what was read.
+        let waiting = services.recorder.waiting_of(&context.id);
+        if self.is_unread && waiting.iter().any(|version| is_earlier(&version.record)) {
             return Taken::default();
         }
         let stored = match services.store.call(&context.id).await {
@@ -44,29 +53,31 @@ impl CallEvidence {
         let was_unread = std::mem::take(&mut self.is_unread);
         // A call id says nothing of another number's calls.
         let Some(stored) = stored.filter(|stored| stored.number == context.number) else {
+            self.refused = Arc::default();
             return Taken::default();
         };
-        let mut version = StoredVersion {
+        let version = StoredVersion {
             number: stored.version,
             at: stored.updated_at,
         };
         // Numbers tell nothing then: those of this session began anew.
         let is_news = was_unread && is_earlier(&stored);
-        if !is_news && version.is_known_by(self.stored) {
+        if !is_news && !self.refused.any() && version.is_known_by(self.stored) {
             return Taken::default();
         }
-        let known = self.stored.map_or(0, |known| known.number);
-        let gave_way = is_news || known == version.number;
-        if is_news {
-            version.number = version.number.max(known) + VERSIONS_LEFT_OUT;
-        }
+        let news_gave_way = is_news || self.refused.news() || waiting.iter().any(|version| version.is_news);
+        let gave_way = news_gave_way || self.refused.any() || !waiting.is_empty();
         self.stored = Some(version);
+        // What is still to be refused is said anew by now.
+        self.refused = Arc::default();
         let ended = stored.is_final;
         let mut other = Before::read(stored, own);
         let said = other.said.take();
         let is_theirs = self.take_in(other);
         Taken {
             gave_way,
+            news_gave_way,
+            left_out: if is_news { VERSIONS_LEFT_OUT } else { 0 },
             ended,
             said: said.filter(|_| is_theirs || ended),
         }

@@ -1,7 +1,7 @@
 //! What was said of calls, as it is shown: what is recorded, and what was given out and waits to be.
 
 use super::board::Switchboard;
-use crate::store::{CallRecord, StoreError, VerdictVersion};
+use crate::store::{CallRecord, NewVersion, StoreError, VerdictVersion};
 use crate::units::{CallId, DialedNumber};
 
 impl Switchboard {
@@ -16,11 +16,12 @@ impl Switchboard {
         let stored = self.store.call(call).await?;
         match waiting {
             Some(waiting) if stored.as_ref().is_none_or(|stored| succeeds(&waiting, stored)) => {
-                let waiting = CallRecord {
-                    // As in the store: a call keeps its beginning.
-                    started_at: stored.map_or(waiting.started_at, |stored| stored.started_at),
-                    ..(*waiting).clone()
-                };
+                let mut waiting = waiting.record.clone();
+                if let Some(stored) = stored {
+                    // As in the store: a call keeps its beginning, and versions rise.
+                    waiting.started_at = stored.started_at;
+                    waiting.version = waiting.version.max(stored.version + 1);
+                }
                 Ok(Some(self.store.as_stored(waiting).await?))
             }
             _ => Ok(stored),
@@ -34,7 +35,7 @@ impl Switchboard {
     pub(super) async fn number_of_call(&self, call: &CallId) -> Result<Option<DialedNumber>, StoreError> {
         // In the order of [`Self::call_record`], and for its reason.
         match self.services.recorder.latest(call) {
-            Some(waiting) => Ok(Some(waiting.number.clone())),
+            Some(waiting) => Ok(Some(waiting.record.number.clone())),
             None => self.store.number_of_call(call).await,
         }
     }
@@ -47,9 +48,10 @@ impl Switchboard {
     pub async fn versions_of(&self, call: &CallId) -> Result<Option<Vec<VerdictVersion>>, StoreError> {
         let waiting = self.services.recorder.waiting_of(call);
         let mut versions = self.store.verdicts(call).await?;
-        for record in waiting {
-            if versions.last().is_none_or(|last| last.version < record.version) {
-                let record = self.store.as_stored((*record).clone()).await?;
+        for waiting in waiting.iter().filter(|waiting| waiting.is_news) {
+            let is_later = |last: &VerdictVersion| last.version < waiting.record.version;
+            if versions.last().is_none_or(is_later) {
+                let record = self.store.as_stored(waiting.record.clone()).await?;
                 versions.push(VerdictVersion {
                     version: record.version,
                     at: record.updated_at,
@@ -71,7 +73,6 @@ impl Switchboard {
 }
 
 /// Whether the store would take `waiting` over `stored`.
-fn succeeds(waiting: &CallRecord, stored: &CallRecord) -> bool {
-    !stored.is_final
-        && (waiting.version > stored.version || (waiting.is_final && waiting.version == stored.version))
+fn succeeds(NewVersion { record, .. }: &NewVersion, stored: &CallRecord) -> bool {
+    !stored.is_final && (record.is_final || record.version > stored.version)
 }

@@ -7,13 +7,14 @@
 //! consents, does not come through here.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
 
-use crate::store::{CallRecord, Store, StoreError};
+use crate::store::{CallRecord, NewVersion, Store, StoreError};
 use crate::units::CallId;
 
 /// Verdicts that could not be recorded and are lost.
@@ -29,6 +30,30 @@ const AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_MOMENT: Duration = Duration::from_secs(1);
 /// How long the last word of a call waits for its record: as long as the store waits for whoever writes, and a little.
 const LAST_WORD: Duration = Duration::from_secs(12);
+
+/// Whether the store refused a version of a call's, for another node's is there which it was not made over.
+#[derive(Default)]
+pub(super) struct Refused {
+    any: AtomicBool,
+    news: AtomicBool,
+}
+
+impl Refused {
+    fn note(&self, is_news: bool) {
+        self.news.fetch_or(is_news, Ordering::AcqRel);
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Whether it refused any.
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    /// Whether it refused one that said something new.
+    pub fn news(&self) -> bool {
+        self.news.load(Ordering::Acquire)
+    }
+}
 
 /// Brings verdicts into the store, one after the other.
 pub(super) struct Recorder {
@@ -59,7 +84,8 @@ struct Waiting {
 }
 
 struct Entry {
-    record: Arc<CallRecord>,
+    version: Arc<NewVersion>,
+    refused: Arc<Refused>,
     bytes: usize,
     /// Told after the first attempt, whatever came of it.
     tried: Option<oneshot::Sender<()>>,
@@ -75,11 +101,13 @@ impl Recorder {
         Self { queue, moment }
     }
 
-    /// Has `record` recorded, and waits a moment for it; for the last word on a call longer, for nobody waits for that.
-    pub async fn record(&self, record: CallRecord) {
-        let patience = if record.is_final { LAST_WORD } else { self.moment };
+    /// Has `version` recorded, and waits a moment for it; for the last word on a call longer, for nobody waits for that. Where
+    /// others have the same store it may come too late, which is noted in `refused`; a last word never does.
+    pub async fn record(&self, version: NewVersion, refused: Arc<Refused>) {
+        let is_final = version.record.is_final;
+        let patience = if is_final { LAST_WORD } else { self.moment };
         let (tried, answer) = oneshot::channel();
-        let behind = self.queue.add(record, tried);
+        let behind = self.queue.add(version, refused, tried);
         // One that was pushed out by others is not waited for either.
         if !behind && timeout(patience, answer).await.is_err() {
             let mut waiting = self.queue.held();
@@ -93,18 +121,16 @@ impl Recorder {
     }
 
     /// The latest of a call's verdicts that wait.
-    pub fn latest(&self, call: &CallId) -> Option<Arc<CallRecord>> {
+    pub fn latest(&self, call: &CallId) -> Option<Arc<NewVersion>> {
         self.waiting_of(call).pop()
     }
 
     /// Those of a call's verdicts that wait, oldest first.
-    pub fn waiting_of(&self, call: &CallId) -> Vec<Arc<CallRecord>> {
+    pub fn waiting_of(&self, call: &CallId) -> Vec<Arc<NewVersion>> {
         let waiting = self.queue.held();
-        let records = waiting.entries.iter().map(|entry| &entry.record);
-        records
-            .filter(|record| record.call_id == *call)
-            .cloned()
-            .collect()
+        let versions = waiting.entries.iter().map(|entry| &entry.version);
+        let of_call = versions.filter(|version| version.record.call_id == *call);
+        of_call.cloned().collect()
     }
 
     /// Waits until everything is recorded.
@@ -133,12 +159,14 @@ impl Queue {
     }
 
     /// Puts a verdict behind the others; says whether the store is behind anyway.
-    fn add(&self, record: CallRecord, tried: oneshot::Sender<()>) -> bool {
+    fn add(&self, version: NewVersion, refused: Arc<Refused>, tried: oneshot::Sender<()>) -> bool {
+        let record = &version.record;
         let evidence = record.evidence.as_ref().map_or(0, |kept| kept.to_string().len());
         let bytes = record.verdict.to_string().len() + evidence;
         let mut waiting = self.held();
         waiting.entries.push_back(Entry {
-            record: Arc::new(record),
+            version: Arc::new(version),
+            refused,
             bytes,
             tried: Some(tried),
         });
@@ -147,7 +175,7 @@ impl Queue {
         // What is newest says most. The newest itself stays, however large it is: the store bounds it.
         while waiting.bytes > MOST_BYTES && waiting.entries.len() > 1 {
             if let Some(oldest) = waiting.pop() {
-                lost(&oldest, &"too many verdicts wait for the store");
+                lost(&oldest.record, &"too many verdicts wait for the store");
             }
         }
         self.news.notify_one();
@@ -161,27 +189,33 @@ impl Queue {
             let news = self.news.notified();
             let (next, closed) = {
                 let waiting = self.held();
-                let first = waiting.entries.front().map(|entry| Arc::clone(&entry.record));
-                (first.map(|record| (waiting.gone, record)), waiting.closed)
+                let first = waiting.entries.front();
+                let first = first.map(|entry| (Arc::clone(&entry.version), Arc::clone(&entry.refused)));
+                (first.map(|first| (waiting.gone, first)), waiting.closed)
             };
-            let Some((place, record)) = next else {
+            let Some((place, (version, refused))) = next else {
                 if closed {
                     return;
                 }
                 news.await;
                 continue;
             };
-            match store.put_verdict(&record).await {
+            let record = &version.record;
+            match store.put_version(&version).await {
                 Ok(is_stored) => {
                     failing = false;
-                    // Where others have the same store, whoever came second says theirs anew.
-                    if !is_stored && !record.is_final && !store.is_shared() {
-                        lost(&record, &"a later version is on record");
+                    // A last word is refused where another is there.
+                    if !is_stored && !record.is_final {
+                        refused.note(version.is_news);
+                        // Where others have the same store, whoever came second says theirs anew.
+                        if !store.is_shared() {
+                            lost(record, &"a later version is on record");
+                        }
                     }
                     self.done(place);
                 }
                 Err(fault) if closed || !passes(&fault) => {
-                    lost(&record, &fault);
+                    lost(record, &fault);
                     self.done(place);
                 }
                 Err(fault) => {
@@ -230,12 +264,12 @@ impl Queue {
 }
 
 impl Waiting {
-    fn pop(&mut self) -> Option<Arc<CallRecord>> {
+    fn pop(&mut self) -> Option<Arc<NewVersion>> {
         let first = self.entries.pop_front()?;
         self.bytes -= first.bytes;
         metrics::gauge!(WAITING).decrement(1.0);
         self.gone += 1;
-        Some(first.record)
+        Some(first.version)
     }
 }
 

@@ -22,6 +22,8 @@ use super::wrong_pins::WrongPins;
 /// What every call works with.
 pub(super) struct Services {
     pub store: Store,
+    /// By which streams of this node are told from those of others.
+    pub node: u32,
     pub identity: IdentitySettings,
     pub longest_call: Seconds,
     /// What callers' speech is compared with.
@@ -62,6 +64,7 @@ impl Services {
             auditor: Auditor::begin(store.clone()),
             active_model: RwLock::new(Arc::new(active_model)),
             hash: OnceCell::new(),
+            node: fresh_node(),
             store,
         }
     }
@@ -84,4 +87,12 @@ impl Services {
         let hash = self.hash.get_or_try_init(|| self.store.keyed_hash()).await?;
         Ok(hash.clone())
     }
+}
+
+/// A number that no other node has, but by an improbable chance.
+fn fresh_node() -> u32 {
+    let mut random = [0; 4];
+    // Without any, streams are told apart as long as two do not begin at one moment.
+    let _ = getrandom::fill(&mut random);
+    u32::from_le_bytes(random)
 }

@@ -1,4 +1,6 @@
 //! What is known of a call's voice, by all its streams and at all nodes: the word that stands, and what is held against any.
+//!
+//! Whatever is weighed by time has that of the one clock that all nodes share ([`Store::shared_time`](crate::store::Store::shared_time)).
 
 use time::OffsetDateTime;
 
@@ -20,7 +22,7 @@ pub struct VoiceKnown {
     pub(super) spoofed_at: Option<OffsetDateTime>,
     /// What was heard until then was not the caller, and is not taken from other nodes either.
     pub(super) void_until: Option<OffsetDateTime>,
-    /// How many streams there were, as far as it is known here. They are counted, for clocks of two nodes differ.
+    /// The latest of its streams that is known here.
     pub(super) streams: u64,
     /// Which of them are heard, here or at another node.
     pub(super) heard: HeardStreams,
@@ -35,11 +37,7 @@ impl VoiceKnown {
     /// Takes the voice's next word, and gives whether it is to be said: one that is put aside is not, nor that nobody hears the call
     /// where something else is held against it. On a call on which a recording was played no voice names anybody any more,
     /// whichever stream it comes by; nor where a stream was spoofed.
-    pub(super) fn hear(&mut self, said: &mut Identification) -> bool {
-        self.hear_now(said, OffsetDateTime::now_utc())
-    }
-
-    fn hear_now(&mut self, said: &mut Identification, now: OffsetDateTime) -> bool {
+    pub(super) fn hear(&mut self, said: &mut Identification, now: OffsetDateTime) -> bool {
         // Another stream begins with nothing. What was found in less than a window may have been mended in its own.
         let of_another = |before: &Voice| {
             before.said.is_spoofed() && said.net_speech_seconds < before.said.net_speech_seconds
@@ -55,8 +53,7 @@ impl VoiceKnown {
     }
 
     /// Notes that a stream is heard still, or is not any more. A word of it that stands is as new as that.
-    pub(super) fn note_stream(&mut self, stream: u64, is_heard: bool) {
-        let now = OffsetDateTime::now_utc();
+    pub(super) fn note_stream(&mut self, stream: u64, is_heard: bool, now: OffsetDateTime) {
         self.heard.note(stream, is_heard, now);
         let own = self.word.as_mut().filter(|word| word.said.stream == stream);
         if let Some(own) = own.filter(|_| is_heard) {
@@ -113,11 +110,11 @@ impl VoiceKnown {
     }
 
     /// Goes back to what was known before; whether anything was heard since.
-    pub(super) fn go_back_to(&mut self, before: Self) -> bool {
+    pub(super) fn go_back_to(&mut self, before: Self, now: OffsetDateTime) -> bool {
         let heard_at = |known: &Self| known.word.as_ref().map(|word| word.at);
         let is_news = heard_at(self) != heard_at(&before);
         *self = Self {
-            void_until: Some(OffsetDateTime::now_utc()),
+            void_until: Some(now),
             streams: self.streams,
             heard: std::mem::take(&mut self.heard),
             ..before
@@ -219,6 +216,10 @@ mod tests {
         }
     }
 
+    fn now() -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+
     fn at(second: i64) -> OffsetDateTime {
         OffsetDateTime::UNIX_EPOCH + Duration::seconds(second)
     }
@@ -240,10 +241,10 @@ mod tests {
         let named = Outcome::Identified(alice());
         for (unheard, seconds) in [(0, 0.0), (1, 60.0), (2, 3.0)] {
             let mut known = known(&said(named, 1, 60.0), 1);
-            assert!(known.hear(&mut said(UNAVAILABLE, unheard, seconds)));
+            assert!(known.hear(&mut said(UNAVAILABLE, unheard, seconds), now()));
             assert_eq!(word(&known), Some(UNAVAILABLE));
             let little = Outcome::Inconclusive(Reason::TooLittleSpeech);
-            known.hear(&mut said(little, 3, 0.0));
+            known.hear(&mut said(little, 3, 0.0), now());
             assert_eq!(word(&known), Some(little));
         }
     }
@@ -251,8 +252,8 @@ mod tests {
     #[test]
     fn that_nobody_hears_is_not_said_where_speech_was_spoofed() {
         let mut known = VoiceKnown::default();
-        known.hear(&mut said(SPOOFED, 1, 8.0));
-        assert!(!known.hear(&mut said(UNAVAILABLE, 1, 8.0)));
+        known.hear(&mut said(SPOOFED, 1, 8.0), now());
+        assert!(!known.hear(&mut said(UNAVAILABLE, 1, 8.0), now()));
         assert_eq!(word(&known), Some(SPOOFED));
     }
 
@@ -262,38 +263,38 @@ mod tests {
         let two_streams = || {
             let mut known = VoiceKnown::default();
             for (second, stream) in [(1, 1), (2, 2)] {
-                assert!(known.hear_now(&mut said(named, stream, 60.0), at(second)));
+                assert!(known.hear(&mut said(named, stream, 60.0), at(second)));
             }
             known
         };
         let (nobody, unheard) = (said(Outcome::Unknown, 1, 61.0), said(UNAVAILABLE, 0, 0.0));
         let mut known = two_streams();
         for other in [&nobody, &unheard] {
-            assert!(!known.hear_now(&mut other.clone(), at(20)), "stream 2 is heard");
+            assert!(!known.hear(&mut other.clone(), at(20)), "stream 2 is heard");
         }
         // Its node ends without a word, and stream 1 is heard still.
-        assert!(known.hear_now(&mut nobody.clone(), at(40)));
+        assert!(known.hear(&mut nobody.clone(), at(40)));
         assert_eq!(word(&known), Some(Outcome::Unknown));
-        assert!(!known.hear_now(&mut unheard.clone(), at(41)));
+        assert!(!known.hear(&mut unheard.clone(), at(41)));
         // Its node says that it hears it no more: to another that hears stream 1 that is at once.
         let (mut there, mut here) = (two_streams(), two_streams());
         assert!(
-            !there.hear_now(&mut said(UNAVAILABLE, 2, 60.0), at(3)),
+            !there.hear(&mut said(UNAVAILABLE, 2, 60.0), at(3)),
             "stream 1 is heard"
         );
         here.take_in(there);
         assert_eq!(word(&here), Some(named));
-        assert!(here.hear_now(&mut nobody.clone(), at(4)));
+        assert!(here.hear(&mut nobody.clone(), at(4)));
         // And where no stream is heard any more the name falls.
         let mut known = two_streams();
-        assert!(known.hear_now(&mut unheard.clone(), at(40)));
+        assert!(known.hear(&mut unheard.clone(), at(40)));
         assert_eq!(word(&known), Some(UNAVAILABLE));
     }
 
     #[test]
     fn an_earlier_stream_puts_nothing_in_the_place_of_a_later_ones_word() {
         let mut known = known(&said(Outcome::Identified(alice()), 1, 60.0), 1);
-        assert!(known.hear_now(&mut said(Outcome::Unknown, 2, 3.0), at(2)));
+        assert!(known.hear(&mut said(Outcome::Unknown, 2, 3.0), at(2)));
         for late in [Outcome::Identified(alice()), UNAVAILABLE] {
             let late = said(late, 1, 61.0);
             assert!(known.is_put_aside(&late, at(3)) && !known.hear_at(&late, at(3)));
@@ -318,13 +319,13 @@ mod tests {
         // Found before the name was said here.
         let played = known(&said(replayed, 1, 8.0), 1);
         let mut mimicked = VoiceKnown::default();
-        mimicked.hear(&mut spoofed.clone());
+        mimicked.hear(&mut spoofed.clone(), now());
         for (other, wanted) in [(played, replayed), (mimicked, SPOOFED)] {
             let mut here = known(&named, 10_000_000_000);
             here.take_in(other);
             assert_eq!(word(&here), Some(wanted));
             let mut next = said(Outcome::Identified(alice()), 2, 8.0);
-            here.hear(&mut next);
+            here.hear(&mut next, now());
             assert_eq!(next.word(), wanted);
         }
     }
@@ -335,20 +336,20 @@ mod tests {
         let mut here = known(&named, 10);
         here.spoofed_at = Some(at(10));
         let (stale, mut there) = (here.clone(), here.clone());
-        assert!(here.go_back_to(VoiceKnown::default()));
+        assert!(here.go_back_to(VoiceKnown::default(), now()));
         assert!(there.take_in(here.clone()), "their word is taken back");
         for known in [&mut here, &mut there] {
             assert!((word(known), known.spoofed_at) == (None, None));
             // A version that was made before.
             assert!(!known.take_in(stale.clone()));
             assert!((word(known), known.spoofed_at) == (None, None));
-            known.hear(&mut said(Outcome::Unknown, 2, 3.0));
+            known.hear(&mut said(Outcome::Unknown, 2, 3.0), now());
             assert_eq!(word(known), Some(Outcome::Unknown));
         }
         // What was known before it stays.
         let before = known(&said(Outcome::Unknown, 1, 20.0), 5);
         let mut here = known(&named, 10);
-        here.go_back_to(before);
+        here.go_back_to(before, now());
         let mut there = known(&named, 10);
         assert!(there.take_in(here));
         assert_eq!(word(&there), Some(Outcome::Unknown));

@@ -156,7 +156,7 @@ pub struct Identification {
     #[serde(skip)]
     #[schema(ignore)]
     pub was_spoofed: bool,
-    /// Which of the call's streams it was heard on, from 1; 0 where that is not known. Of two the later says who has the phone.
+    /// Which of the call's streams it was heard on; 0 where that is not known. Of two the higher one says who has the phone.
     #[serde(skip)]
     #[schema(ignore)]
     pub stream: u64,

@@ -296,6 +296,7 @@ fn claims_for(user: UserId) -> [Claim; 2] {
         owner,
         speaker: Some(speaker),
         failed: false,
+        anybodys: false,
         source: EvidenceSource::Sip,
         at: OffsetDateTime::UNIX_EPOCH,
         value_hash: None,

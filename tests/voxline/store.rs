@@ -44,6 +44,7 @@ mod postgres {
     mod keyring;
     mod keys;
     mod models;
+    mod new_versions;
     mod numbers;
     mod people;
     mod pin_tags;
@@ -83,6 +84,7 @@ mod sqlite {
     mod keyring;
     mod keys;
     mod models;
+    mod new_versions;
     mod numbers;
     mod people;
     mod pin_tags;

@@ -14,8 +14,10 @@ mod keeping;
 mod roster_reach;
 mod recording;
 mod replays;
+mod signs;
 mod spoofing;
 mod systems;
+mod too_late;
 mod two_nodes;
 mod unheard;
 

@@ -3,22 +3,15 @@
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
-use super::redaction::{leave_out_the_removed, note_users};
-use super::sealed_verdicts::{
-    evidence_place, open_one, searched_by, verdict_place, version_place, version_row,
-};
-use crate::store::database::{Tx, each, query, query_as};
-use crate::store::last_use::note_use;
+use super::redaction::leave_out_the_removed;
+use super::sealed_verdicts::{evidence_place, open_one, verdict_place, version_place, version_row};
+use crate::store::database::{each, query, query_as};
 use crate::store::values::{now, read, read_time, read_u64, time_text};
 use crate::store::{Store, StoreError};
 use crate::units::{CallId, DialedNumber};
 
-/// Most bytes of a verdict's JSON; one with ten candidates has some two kilobytes.
-const MAX_VERDICT_BYTES: usize = 256 * 1024;
 /// Most calls of one page.
 pub(super) const MAX_PAGE: u32 = 500;
-/// Most versions that are kept of a call. A call has a handful: one for each word that is new.
-const MAX_VERSIONS: i64 = 200;
 /// After so long without news a call that never ended is lost.
 const LOST: Duration = Duration::days(1);
 
@@ -60,12 +53,6 @@ pub struct VerdictVersion {
     pub verdict: serde_json::Value,
 }
 
-/// Who was recognised by voice.
-fn recognised(verdict: &serde_json::Value) -> Option<&str> {
-    let named = verdict.get("outcome").and_then(serde_json::Value::as_str) == Some("identified");
-    verdict.get("user_id").filter(|_| named)?.as_str()
-}
-
 pub(super) type Row = (String, String, String, String, i64, bool, Vec<u8>);
 type WholeRow = (
     String,
@@ -77,40 +64,6 @@ type WholeRow = (
     Vec<u8>,
     Option<Vec<u8>>,
 );
-
-/// Writes the latest word on a call, where it is one; gives how many rows that changed.
-async fn write_latest(
-    conn: &mut Tx,
-    record: &CallRecord,
-    version: i64,
-    verdict: Vec<u8>,
-    evidence: Option<Vec<u8>>,
-    [status, speaker, owner]: [Option<String>; 3],
-) -> Result<u64, StoreError> {
-    let done = query(
-        "INSERT INTO calls (call_id, number, started_at, updated_at, version, final, verdict, evidence, \
-         speaker_status, speaker_id, owner_id, tenant_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-         COALESCE((SELECT tenant_id FROM numbers WHERE number = $2), '')) \
-         ON CONFLICT (call_id) DO UPDATE SET updated_at = excluded.updated_at, \
-         version = excluded.version, final = excluded.final, verdict = excluded.verdict, \
-         evidence = excluded.evidence, speaker_status = excluded.speaker_status, \
-         speaker_id = excluded.speaker_id, owner_id = excluded.owner_id \
-         WHERE NOT calls.final AND (excluded.version > calls.version \
-         OR (excluded.final AND excluded.version = calls.version))",
-    )
-    .bind(record.call_id.as_str())
-    .bind(record.number.as_e164())
-    .bind(time_text(record.started_at))
-    .bind(time_text(record.updated_at))
-    .bind(version)
-    .bind(record.is_final)
-    .bind(verdict)
-    .bind(evidence)
-    .bind(status)
-    .bind(speaker)
-    .bind(owner);
-    Ok(done.execute(conn).await?)
-}
 
 /// A call whose last word was opened.
 pub(super) fn read_call(row: Row, verdict: serde_json::Value) -> Result<CallRecord, StoreError> {
@@ -128,78 +81,7 @@ pub(super) fn read_call(row: Row, verdict: serde_json::Value) -> Result<CallReco
 }
 
 impl Store {
-    /// Stores a verdict unless one of the same or a higher version is there, or a final one; a final one stands over another of
-    /// its version, which a second node may have reached at that very moment. Says whether it was stored, so that
-    /// putting one twice is harmless. The call keeps the number and the
-    /// beginning of its first verdict, and the evidence of its last one until that is final; every version stays
-    /// to be read by [`Store::verdicts`]. It is of its number's tenant; of a number that is not here (any more) it is
-    /// nobody's, and no [`Access`](crate::store::Access) sees it.
-    ///
-    /// Who is no user (any more) is left out, as an erasure would have left them out: a verdict that was reached
-    /// before somebody was removed may be stored after.
-    ///
-    /// # Errors
-    /// [`StoreError::VerdictTooLarge`], of the verdict or its evidence; [`StoreError::OutOfRange`].
-    pub async fn put_verdict(&self, record: &CallRecord) -> Result<bool, StoreError> {
-        let version = i64::try_from(record.version).map_err(|_| StoreError::OutOfRange {
-            what: "verdict's version",
-        })?;
-        let mut verdict = record.verdict.clone();
-        let mut evidence = record.evidence.clone().filter(|_| !record.is_final);
-        let mut tx = self.write_beside().await?;
-        leave_out_the_removed(&mut tx, &mut verdict, evidence.as_mut()).await?;
-        let named = verdict;
-        let call = record.call_id.as_str();
-        let (verdict, evidence) = (named.to_string(), evidence.map(|evidence| evidence.to_string()));
-        let bytes = verdict.len().max(evidence.as_ref().map_or(0, String::len));
-        if bytes > MAX_VERDICT_BYTES {
-            return Err(StoreError::VerdictTooLarge {
-                call: record.call_id.clone(),
-                bytes,
-                max: MAX_VERDICT_BYTES,
-            });
-        }
-        let keys = tx.keys().await?;
-        let sealed = keys.seal(verdict_place(call), verdict.as_bytes())?;
-        let evidence = evidence.map(|text| keys.seal(evidence_place(call), text.as_bytes()));
-        let searched_by = searched_by(&named);
-        let done = write_latest(
-            &mut tx,
-            record,
-            version,
-            sealed,
-            evidence.transpose()?,
-            searched_by,
-        )
-        .await?;
-        if done == 0 {
-            return Ok(false);
-        }
-        query(
-            "INSERT INTO verdicts (call_id, version, at, verdict) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (call_id, version) DO UPDATE SET at = excluded.at, verdict = excluded.verdict",
-        )
-        .bind(record.call_id.as_str())
-        .bind(version)
-        .bind(time_text(record.updated_at))
-        .bind(keys.seal(version_place(&version_row(call, version)), verdict.as_bytes())?)
-        .execute(&mut tx)
-        .await?;
-        query(
-            "DELETE FROM verdicts WHERE call_id = $1 AND version < (SELECT MIN(version) FROM (SELECT version \
-             FROM verdicts WHERE call_id = $1 ORDER BY version DESC LIMIT $2) AS kept)",
-        )
-        .bind(record.call_id.as_str())
-        .bind(MAX_VERSIONS)
-        .execute(&mut tx)
-        .await?;
-        note_users(&mut tx, record.call_id.as_str(), &named).await?;
-        note_use(&mut tx, recognised(&named), record.updated_at).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// `record` without who is no user (any more), as [`Store::put_verdict`] would store it.
+    /// `record` without who is no user (any more), as it would be stored.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -297,7 +179,8 @@ impl Store {
         row.map(|(number,)| read(&number, "number")).transpose()
     }
 
-    /// Which version of each of these calls is the latest, and when it was reached; nothing of one that is not here.
+    /// Which version of each of these calls is the latest, and when it was reached; nothing of one that is not here. Looks at the
+    /// clock of a shared store besides.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -308,12 +191,17 @@ impl Store {
         let ids: Vec<&str> = calls.iter().map(CallId::as_str).collect();
         let ids = serde_json::to_string(&ids).map_err(|_| StoreError::Unreadable { what: "call id" })?;
         let statement = each(
-            "SELECT call_id, version, updated_at FROM calls WHERE call_id IN (SELECT value FROM json_each($1))",
-            "SELECT call_id, version, updated_at FROM calls \
-             WHERE call_id IN (SELECT json_array_elements_text(CAST($1 AS json)))",
+            "SELECT call_id, version, updated_at, 0 FROM calls WHERE call_id IN (SELECT value FROM json_each($1))",
+            "SELECT call_id, version, updated_at, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) \
+             FROM calls WHERE call_id IN (SELECT json_array_elements_text(CAST($1 AS json)))",
         );
-        let rows: Vec<(String, i64, String)> = query_as(statement).bind(ids).fetch_all(self.pool()).await?;
-        let read = |(id, version, at): (String, i64, String)| {
+        let asked = now();
+        let rows: Vec<(String, i64, String, i64)> =
+            query_as(statement).bind(ids).fetch_all(self.pool()).await?;
+        if let Some((.., clock)) = rows.first().filter(|_| self.is_shared()) {
+            self.server_clock.note(asked, *clock, now());
+        }
+        let read = |(id, version, at, _): (String, i64, String, i64)| {
             let version = read_u64(version, "verdict version")?;
             Ok((read(&id, "call id")?, version, read_time(&at)?))
         };

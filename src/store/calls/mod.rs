@@ -5,6 +5,7 @@ pub(super) mod sealed_verdicts; // verdicts and their evidence, sealed by the de
 mod redaction; // taking a user out of verdicts
 mod past_erasures; // what erasures of older releases left in verdicts
 mod call_records; // calls and their verdicts, version by version
+mod new_versions; // the next version of a verdict, put in the place of the one before
 mod call_search; // calls that are looked for, a page at a time
 mod ended_calls; // the last words on calls, without who was named
 mod webhooks; // webhooks that were seen before, and the tokens they came with
@@ -18,6 +19,7 @@ pub use call_records::{CallRecord, VerdictVersion};
 pub use call_search::CallSearch;
 pub use call_tokens::CallToken;
 pub use ended_calls::EndedCall;
+pub use new_versions::{MadeOver, NewVersion};
 pub use relays::{DueRelay, NewRelay, RelayBounds, RelayOutcome, RelayTally};
 pub use webhooks::Webhook;
 

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
+use time::OffsetDateTime;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::clock::Clock;
 use super::examined::Examined;
 use super::postgres;
+use super::server_clock::ServerClock;
 use super::sql::{Inner, Pool, Tx, in_time};
 use crate::store::secrets::{Keyring, Pepper};
+use crate::store::values::now;
 use crate::store::{PinRule, StoreError};
 
 /// PIN hashings at a time: each takes 19 MiB and a core.
@@ -51,6 +54,7 @@ pub struct Store {
     /// Whose turn it is to look through sealed names.
     pub(in crate::store) searching: Arc<Semaphore>,
     pub(in crate::store) clock: Clock,
+    pub(in crate::store) server_clock: Arc<ServerClock>,
     pub(super) examined: Arc<Examined>,
     /// The keys of what is sealed.
     pub(in crate::store) keyring: Arc<Keyring>,
@@ -77,6 +81,7 @@ impl Store {
             listed: Arc::default(),
             searching: Arc::new(Semaphore::new(1)),
             clock: Clock::default(),
+            server_clock: Arc::default(),
             examined: Arc::default(),
             keyring: Arc::new(keyring),
         }
@@ -92,6 +97,12 @@ impl Store {
     /// Whether other machines may have the same store, each with key files of its own.
     pub fn is_shared(&self) -> bool {
         matches!(self.pool, Pool::Postgres(_))
+    }
+
+    /// The time by the clock that all who have this store share: PostgreSQL's server's, as far as it was seen, or this machine's.
+    /// By it nodes tell whose word on a call is the later one.
+    pub fn shared_time(&self) -> OffsetDateTime {
+        self.server_clock.at(now())
     }
 
     /// Closes the connections after the work under way. The last handle on a file folds the write-ahead

@@ -2,6 +2,7 @@
 
 // In order: a file uses only those above it.
 pub(super) mod clock; // the machine's clocks
+mod server_clock; // the clock of PostgreSQL's server, as it is seen from here
 mod sql; // statements, values and transactions of either database
 mod facts; // what a store knows of itself, a value a name
 mod examined; // which tables were found damaged

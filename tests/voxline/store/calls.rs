@@ -58,10 +58,15 @@ async fn the_last_word_stands_over_another_of_its_version() {
     assert!(store.put_verdict(&other).await.unwrap());
     assert!(store.put_verdict(&last).await.unwrap());
     assert!(!store.put_verdict(&last).await.unwrap() && !store.put_verdict(&other).await.unwrap());
-    assert_eq!(store.call(&id).await.unwrap(), Some(last.clone()));
+    // With a number of its own: the other was given out.
+    let kept = CallRecord {
+        version: 4,
+        ..last.clone()
+    };
+    assert_eq!(store.call(&id).await.unwrap(), Some(kept));
     let versions = store.verdicts(&id).await.unwrap();
-    assert_eq!(versions.len(), 1);
-    assert_eq!(versions[0].verdict, last.verdict);
+    assert_eq!((versions.len(), versions[1].version), (2, 4));
+    assert_eq!(versions[1].verdict, last.verdict);
 }
 
 #[tokio::test]

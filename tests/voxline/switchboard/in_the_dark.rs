@@ -6,9 +6,10 @@ use time::OffsetDateTime;
 use voxline::evidence::CallFacts;
 use voxline::store::CallRecord;
 use voxline::units::{CallId, UserId};
+use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::SpeakerStatus;
 
-use super::call_sessions::{called_by, case, forwarded_by, three};
+use super::call_sessions::{called_by, case, forwarded_by, heard, three};
 use super::{TestDeployment, number, open};
 
 /// Takes the table of calls away, or brings it back.
@@ -58,6 +59,26 @@ async fn a_call_begun_in_the_dark_takes_up_its_record_once_it_can_be_read() {
         let record = board.call_record(before.id()).await.unwrap().unwrap();
         assert_eq!(record.version, if is_over { said.version } else { then.version });
     }
+}
+
+#[tokio::test]
+async fn a_call_begun_and_ended_in_the_dark_is_over_on_record_too() {
+    let (deployment, [alice, bob, _]) = three().await;
+    let before = case(&deployment.board, &number(1)).await;
+    for user in [alice, bob, alice, bob] {
+        let word = heard(&number(1), OutcomeName::Identified, Some(user), 8.0);
+        before.heard(word).await;
+    }
+    deployment.board.recorded().await;
+    let board = open(&deployment.folder, &[]).await;
+    rename_calls(&deployment, "calls", "calls_away").await;
+    let again = board.call_session(before.id(), &number(1)).await.unwrap();
+    let last = again.finish().await;
+    assert!(last.ended && last.version < before.verdict().version);
+    rename_calls(&deployment, "calls_away", "calls").await;
+    board.recorded().await;
+    let record = board.call_record(before.id()).await.unwrap().unwrap();
+    assert!(record.is_final && record.version > before.verdict().version);
 }
 
 #[tokio::test]

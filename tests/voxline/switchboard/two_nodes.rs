@@ -12,48 +12,57 @@ use super::calls::start;
 use super::{number, open};
 use crate::postgres;
 
-struct TwoNodes {
-    boards: [Arc<Switchboard>; 2],
-    alice: UserId,
-    bob: UserId,
+pub struct TwoNodes {
+    pub boards: [Arc<Switchboard>; 2],
+    pub alice: UserId,
+    pub bob: UserId,
+    /// Where their database is.
+    pub url: String,
     _folders: [TempDir; 2],
 }
 
 impl TwoNodes {
     /// With Alice and Bob on the first number; `None` where the tests against servers are switched off.
-    async fn open() -> Option<Self> {
+    pub async fn open() -> Option<Self> {
         if postgres::skipped() {
             return None;
         }
-        let (url, key) = (postgres::database().await, "5e".repeat(32));
-        let flags = [
+        Some(Self::open_at(postgres::database().await, &[]).await)
+    }
+
+    /// The same in the database at `url`, with more settings.
+    pub async fn open_at(url: String, more: &[(&'static str, &str)]) -> Self {
+        let key = "5e".repeat(32);
+        let mut flags = vec![
             ("store.url", url.as_str()),
             ("store.pepper", key.as_str()),
             // Any 64 digits are a key.
             ("store.master_key", key.as_str()),
             ("inference.capacity", "1"),
         ];
+        flags.extend_from_slice(more);
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let boards = [open(&folders[0], &flags).await, open(&folders[1], &flags).await];
         let store = boards[0].store();
         store.add_number(&number(1), None, None).await.unwrap();
         let alice = person("Alice", &number(1), 1, Some("4821"));
         let bob = person("Bob", &number(1), 2, None);
-        Some(Self {
+        Self {
             alice: store.add_user(alice).await.unwrap().id,
             bob: store.add_user(bob).await.unwrap().id,
             boards,
+            url,
             _folders: folders,
-        })
+        }
     }
 
     /// The call at this node, which takes it up if the other has news of it.
-    async fn call(&self, node: usize, id: &CallId) -> Arc<CallSession> {
+    pub async fn call(&self, node: usize, id: &CallId) -> Arc<CallSession> {
         self.boards[node].call_session(id, &number(1)).await.unwrap()
     }
 
     /// Each takes in what the other said, until neither has news.
-    async fn follow(&self) {
+    pub async fn follow(&self) {
         for board in self.boards.iter().cycle().take(4) {
             for board in &self.boards {
                 board.recorded().await;
@@ -64,7 +73,7 @@ impl TwoNodes {
 }
 
 /// The voice's word on so many seconds of a stream: this user, or nobody who is known.
-fn said(user: Option<UserId>, stream: u64, seconds: f64) -> Identification {
+pub fn said(user: Option<UserId>, stream: u64, seconds: f64) -> Identification {
     let outcome = user.map_or(OutcomeName::Unknown, |_| OutcomeName::Identified);
     let mut said = heard(&number(1), outcome, user, 8.0);
     (said.stream, said.net_speech_seconds) = (stream, seconds);
@@ -72,7 +81,7 @@ fn said(user: Option<UserId>, stream: u64, seconds: f64) -> Identification {
 }
 
 /// Who is named, by the voice alone and by all evidence.
-fn named(call: &CallSession) -> (Option<UserId>, Option<UserId>) {
+pub fn named(call: &CallSession) -> (Option<UserId>, Option<UserId>) {
     let said = call.verdict();
     (said.identification.user_id, said.identity.speaker.user_id)
 }

@@ -1,34 +1,100 @@
-//! Whether a WebM file ends where an element ends.
+//! Where a WebM file ends, and which of its sizes reach beyond that.
 //!
 //! Browsers write WebM as they record: segment and clusters have no size (RFC 8794 section 6.2), so
 //! the end of the file is the only end there is, and a demuxer cannot tell a recording that was
 //! stopped from one that was cut. The blocks inside do have sizes; walking them tells.
+//!
+//! Where segment and clusters have sizes, a file that was cut is shorter than they state, and some recorders state a few
+//! bytes too many. Symphonia takes no element that reaches beyond the file's end, and so not one block of such a file:
+//! these sizes are shown to it as unknown.
+
+use std::ops::Range;
 
 const SEGMENT: u32 = 0x1853_8067;
 const CLUSTER: u32 = 0x1F43_B675;
 
-/// Whether the last element of `bytes` is all there. Reads headers only, one after the other.
-pub(super) fn ends_whole(bytes: &[u8]) -> bool {
-    let mut at = 0usize;
-    while at < bytes.len() {
-        let Some((id, size, body)) = element(bytes, at) else {
-            return false;
-        };
-        // Segments and clusters are stepped into, so that their children are met, sized or not.
-        at = match size {
-            _ if id == SEGMENT || id == CLUSTER => body,
-            Some(size) => match usize::try_from(size).ok().and_then(|size| body.checked_add(size)) {
-                Some(end) => end,
-                None => return false,
-            },
-            None => return false,
-        };
-    }
-    at == bytes.len()
+/// The shortest block: identifier, size, track, time stamp of two bytes, flags and a byte of audio. Fewer bytes that
+/// are missing are no audio.
+const LEAST_BLOCK: u64 = 7;
+
+/// A segment and its last cluster.
+const DEEPEST: usize = 2;
+
+/// What the sizes of a file's elements tell of its end.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Whether the last element is all there, and no audio is stated to stand behind it.
+    pub(super) whole: bool,
+    /// Whether there is a cluster, which has the audio.
+    pub(super) has_cluster: bool,
+    /// Where the sizes of segment and cluster stand that reach beyond the end.
+    pub(super) beyond: Vec<Range<usize>>,
 }
 
-/// The identifier, the size (`None` when unknown) and the place of the body of the element at `at`.
-fn element(bytes: &[u8], at: usize) -> Option<(u32, Option<u64>, usize)> {
+/// Walks the elements of `bytes`. Reads headers only, one after the other.
+pub(super) fn extent(bytes: &[u8]) -> Extent {
+    let mut extent = Extent::default();
+    let length = bytes.len() as u64;
+    let (mut at, mut stated) = (0usize, 0u64);
+    while at < bytes.len() {
+        let Some(element) = element(bytes, at) else {
+            return extent;
+        };
+        let end = element.end();
+        // Segments and clusters are stepped into, so that their children are met, sized or not.
+        if element.id == SEGMENT || element.id == CLUSTER {
+            extent.has_cluster |= element.id == CLUSTER;
+            stated = stated.max(end.unwrap_or(0));
+            if end > Some(length) && extent.beyond.len() < DEEPEST {
+                extent.beyond.push(element.size_at.clone());
+            }
+            at = element.size_at.end;
+            continue;
+        }
+        at = match end.and_then(|end| usize::try_from(end).ok()) {
+            Some(end) => end,
+            None => return extent,
+        };
+    }
+    extent.whole = at == bytes.len() && stated < length + LEAST_BLOCK;
+    extent
+}
+
+/// Makes the `sizes` of a file unknown in a `piece` of it that begins at byte `at`: all ones behind the marker of their
+/// length.
+pub(super) fn forget(sizes: &[Range<usize>], at: usize, piece: &mut [u8]) {
+    for size in sizes {
+        for place in size.clone() {
+            if let Some(byte) = place.checked_sub(at).and_then(|place| piece.get_mut(place)) {
+                *byte = if place == size.start {
+                    0xFF >> (size.len() - 1)
+                } else {
+                    0xFF
+                };
+            }
+        }
+    }
+}
+
+/// The header of an element.
+struct Element {
+    id: u32,
+    /// Of its body, `None` when unknown.
+    size: Option<u64>,
+    /// Where the size stands. The body is behind it.
+    size_at: Range<usize>,
+}
+
+impl Element {
+    /// Where its body ends by its size.
+    fn end(&self) -> Option<u64> {
+        // A size has 56 bits at most.
+        self.size.map(|size| self.size_at.end as u64 + size)
+    }
+}
+
+/// The header of the element at `at`.
+fn element(bytes: &[u8], at: usize) -> Option<Element> {
     let first = *bytes.get(at)?;
     let id_length = first.leading_zeros() as usize + 1;
     if id_length > 4 {
@@ -48,7 +114,11 @@ fn element(bytes: &[u8], at: usize) -> Option<(u32, Option<u64>, usize)> {
     let raw = bytes.get(size_at..size_at + size_length)?;
     let all_ones = (1u64 << (7 * size_length)) - 1;
     let size = raw.iter().fold(0u64, |size, &byte| size << 8 | u64::from(byte)) & all_ones;
-    Some((id, (size != all_ones).then_some(size), size_at + size_length))
+    Some(Element {
+        id,
+        size: (size != all_ones).then_some(size),
+        size_at: size_at..size_at + size_length,
+    })
 }
 
 #[cfg(test)]
@@ -67,20 +137,64 @@ mod tests {
 
     #[test]
     fn a_recording_that_was_stopped_ends_whole_and_one_that_was_cut_does_not() {
-        assert!(ends_whole(&LIVE));
+        assert!(extent(&LIVE).whole);
         for cut in [1, 2, 3] {
-            assert!(!ends_whole(&LIVE[..LIVE.len() - cut]), "{cut}");
+            assert!(!extent(&LIVE[..LIVE.len() - cut]).whole, "{cut}");
         }
         // Between two blocks nothing shows.
-        assert!(ends_whole(&LIVE[..LIVE.len() - 4]));
+        assert!(extent(&LIVE[..LIVE.len() - 4]).whole);
+    }
+
+    /// The same where segment and cluster state so many bytes.
+    fn sized(segment: u8, cluster: u8) -> [u8; 27] {
+        let mut bytes = LIVE;
+        (bytes[9], bytes[14]) = (0x80 | segment, 0x80 | cluster);
+        bytes
+    }
+
+    #[test]
+    fn a_file_that_lacks_less_than_a_block_of_what_it_states_lacks_no_audio() {
+        for (segment, cluster, whole, beyond) in [
+            (17, 12, true, vec![]),
+            (20, 12, true, vec![9..10]),
+            (23, 18, true, vec![9..10, 14..15]),
+            (24, 12, false, vec![9..10]),
+            (17, 19, false, vec![14..15]),
+        ] {
+            let expected = Extent {
+                whole,
+                has_cluster: true,
+                beyond,
+            };
+            assert_eq!(extent(&sized(segment, cluster)), expected, "{segment} {cluster}");
+        }
+        let header = extent(&sized(17, 12)[..12]);
+        assert_eq!((header.has_cluster, header.beyond), (false, vec![9..10]));
+    }
+
+    #[test]
+    fn sizes_beyond_the_end_are_unknown_in_whichever_pieces_a_file_is_read() {
+        let segment = [0x18, 0x53, 0x80, 0x67, 0x10, 0, 0, 9, 0xE7];
+        let sizes = [4..8];
+        for length in 1..=segment.len() {
+            let mut read = segment;
+            for (index, piece) in read.chunks_mut(length).enumerate() {
+                forget(&sizes, index * length, piece);
+            }
+            assert_eq!(read[..4], segment[..4]);
+            assert_eq!(read[4..], [0x1F, 0xFF, 0xFF, 0xFF, 0xE7], "{length}");
+            assert_eq!(element(&read, 0).map(|segment| segment.size), Some(None));
+        }
     }
 
     #[test]
     fn sizes_that_lie_end_the_walk() {
-        assert!(!ends_whole(&[
-            0xA3, 0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE
-        ]));
-        assert!(!ends_whole(&[0x00, 0x00]));
-        assert!(!ends_whole(&[0xA3, 0xFF, 1]));
+        for bytes in [
+            &[0xA3, 0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE][..],
+            &[0x00, 0x00],
+            &[0xA3, 0xFF, 1],
+        ] {
+            assert_eq!(extent(bytes), Extent::default());
+        }
     }
 }

@@ -32,6 +32,7 @@ mod codec;
 mod aac;
 mod framed;
 mod vorbis;
+mod watched;
 mod packets;
 mod raw;
 mod pcm;

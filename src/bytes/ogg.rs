@@ -53,6 +53,40 @@ pub(super) fn foreign(bytes: &[u8]) -> Option<&'static str> {
     known.map(|(_, name)| *name)
 }
 
+/// What is wrong with the comments of Opus (RFC 7845 section 5.2), where a length in them does not fit the second page,
+/// in which they end.
+pub(super) fn broken_comments(bytes: &[u8]) -> Option<&'static str> {
+    let (second, _) = page(bytes, 0)?;
+    let (end, _) = page(bytes, second)?;
+    let table = second + HEADER..second + HEADER + usize::from(bytes[second + HEADER - 1]);
+    let ends_here = bytes.get(table.clone())?.last().is_some_and(|&size| size < 255);
+    let comments = bytes.get(table.end..end)?.strip_prefix(b"OpusTags")?;
+    (ends_here && !all_fit(comments)).then_some(
+        "a length in its comments (OpusTags, the second page) reaches beyond them, as webrtc-rs's OggWriter writes it \
+         (`ffmpeg -i IN -c copy OUT.ogg` puts it right)",
+    )
+}
+
+/// Whether the vendor's name and as many comments as are counted, each behind its length, are in these bytes.
+fn all_fit(comments: &[u8]) -> bool {
+    let Some((count, mut rest)) = behind_text(comments).and_then(<[u8]>::split_first_chunk) else {
+        return false;
+    };
+    (0..u32::from_le_bytes(*count)).all(|_| match behind_text(rest) {
+        Some(behind) => {
+            rest = behind;
+            true
+        }
+        None => false,
+    })
+}
+
+/// What stands behind a text that stands behind its length.
+fn behind_text(bytes: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.get(usize::try_from(u32::from_le_bytes(*length)).ok()?..)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +113,29 @@ mod tests {
         assert_eq!(starts(&one), Vec::<usize>::new());
         let two = [one.clone(), one.clone()].concat();
         assert_eq!(starts(&two), [one.len()]);
+    }
+
+    #[test]
+    fn comments_whose_lengths_reach_beyond_them_are_told_from_such_as_go_on() {
+        let broken =
+            |comments: &[u8]| broken_comments(&[page_of(2, b"OpusHead"), page_of(0, comments)].concat());
+        for good in [
+            &b"OpusTags\x03\0\0\0Lav\0\0\0\0"[..],
+            b"OpusTags\0\0\0\0\x02\0\0\0\x03\0\0\0A=B\0\0\0\0padding",
+            b"\x03vorbis",
+        ] {
+            assert_eq!(broken(good), None);
+        }
+        for bad in [
+            &b"OpusTags\x04\0\0\0Lav\0\0\0\0"[..],
+            b"OpusTags\x03\0\0\0Lav\x01\0\0\0\xFF\xFF\xFF\xFFA=B",
+            b"OpusTags",
+        ] {
+            assert!(broken(bad).unwrap().starts_with("a length in its comments"));
+        }
+        // A picture, say: the comments go on in the next page.
+        let long = [&b"OpusTags\x03\0\0\0Lav\x01\0\0\0\xFF\xFF\0\0"[..], &[b'A'; 232]].concat();
+        assert_eq!((long.len(), broken(&long)), (255, None));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Neither crate promises never to panic on hostile bytes, so every call into them is contained: a
 //! panic becomes a [`DecodeError`] and the borrowed decoder is not called again.
 
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,16 +13,20 @@ use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_OPUS, CODEC_ID_VORBIS};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::packet::Packet;
 use symphonia::default::formats::{FlacReader, MkvReader, OggReader};
 
 use super::codec::Codec;
 use super::contained::{self, contained};
 use super::opus::{self, OpusPackets};
+use super::watched::Watched;
 use super::{Container, DecodeError, Format, MOST_CHANNELS};
 use super::{ebml, ogg, vorbis};
 use crate::units::{Hertz, Seconds};
+
+/// How many packets behind one that cannot be decoded tell whether the others can.
+const LOOKED_AT: usize = 50;
 
 /// A file of packets, decoded one packet at a time.
 pub(super) struct PacketSource {
@@ -33,7 +37,7 @@ pub(super) struct PacketSource {
     format: Format,
     announced: Option<Seconds>,
     exact_frames: Option<u64>,
-    /// A WebM file whose last element is all there: its end is no cut, though its demuxer thinks so.
+    /// A WebM file that lacks nothing at its end: that is no cut, though its demuxer thinks so.
     whole: bool,
     frames: u64,
     truncated: bool,
@@ -57,34 +61,34 @@ impl PacketSource {
         span: Range<usize>,
     ) -> Result<Self, DecodeError> {
         let bytes = &all[span.clone()];
-        let whole = container == Container::WebM && ebml::ends_whole(bytes);
+        let extent = match container {
+            Container::WebM => ebml::extent(bytes),
+            _ => ebml::Extent::default(),
+        };
+        if !extent.beyond.is_empty() && !extent.has_cluster {
+            let at = span.end as u64;
+            return Err(DecodeError::NoAudio { container, at });
+        }
         let named_at = (span.start + codec_at(container, bytes)) as u64;
         let looked = Arc::new(AtomicU64::new(0));
-        let source = Watched {
-            bytes: Arc::clone(all),
-            span: span.clone(),
-            at: 0,
-            looked: Arc::clone(&looked),
-        };
+        let source = Watched::new(all, span.clone(), extent.beyond, &looked);
         let unreadable = |cause: String| DecodeError::Unreadable {
             container,
             within: span.start as u64 + looked.load(Ordering::Relaxed),
             cause,
         };
-        if let Some(what) = (container == Container::Ogg)
-            .then(|| ogg::foreign(bytes))
-            .flatten()
-        {
-            return Err(DecodeError::Unsupported {
-                what: format!("the codec of this Ogg file ({what})"),
-                at: named_at,
-            });
-        }
-        let reader = contained(contained::READER, || read_header(container, source)).map_err(unreadable)?;
         let unsupported = |codec: &str| DecodeError::Unsupported {
             what: format!("the codec of this {container} file ({codec})"),
             at: named_at,
         };
+        if let Some(codec) = (container == Container::Ogg)
+            .then(|| ogg::foreign(bytes))
+            .flatten()
+        {
+            return Err(unsupported(codec));
+        }
+        let why = |cause: String| unreadable(ogg::broken_comments(bytes).map_or(cause, Into::into));
+        let reader = contained(contained::READER, || read_header(container, source)).map_err(why)?;
         // A codec that Symphonia cannot even name leaves no audio track at all.
         let Some((track, params)) = audio_track(reader.as_ref()) else {
             return Err(unsupported("unknown"));
@@ -105,7 +109,7 @@ impl PacketSource {
             format,
             announced,
             exact_frames,
-            whole,
+            whole: extent.whole,
             frames: 0,
             truncated: false,
         })
@@ -155,9 +159,36 @@ impl PacketSource {
                 self.truncated = true;
                 return Ok(false);
             }
-            return Err(cause);
+            return Err(self.of_another_codec().unwrap_or(cause));
         }
         Ok(true)
+    }
+
+    /// What is wrong where a track that is labelled Opus holds something else, told by the packets behind one that
+    /// cannot be decoded: of damaged Opus few are like it, of any other coding two in five or more (RFC 6716 section
+    /// 3.4: what the first byte says of a packet must fit its length).
+    fn of_another_codec(&mut self) -> Option<String> {
+        if !matches!(self.codec, Codec::Opus(_)) {
+            return None;
+        }
+        let (mut packets, mut foreign, mut samples) = (0, 0, Vec::new());
+        while packets < LOOKED_AT {
+            match self.next() {
+                Ok(Next::Packet(packet)) => {
+                    samples.clear();
+                    packets += 1;
+                    foreign += usize::from(self.decode(&packet, &mut samples).is_err());
+                }
+                Ok(Next::Foreign) => {}
+                _ => break,
+            }
+        }
+        (foreign >= LOOKED_AT / 5).then(|| {
+            format!(
+                "{foreign} of the next {packets} packets are no Opus, which the file says it holds (some recorders \
+                 write telephone sound, PCMU, under that name: have it sent as WAV)"
+            )
+        })
     }
 
     fn next(&mut self) -> Result<Next, String> {
@@ -193,47 +224,6 @@ enum Refusal {
     Codec,
     Channels(u32),
     Header(String),
-}
-
-/// The bytes of a file, with a note of how far they were looked at: Symphonia's errors have no place.
-struct Watched {
-    bytes: Arc<Vec<u8>>,
-    span: Range<usize>,
-    at: usize,
-    looked: Arc<AtomicU64>,
-}
-
-impl Read for Watched {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let from = self.span.start + self.at;
-        let mut rest = self.bytes.get(from..self.span.end).unwrap_or_default();
-        let read = rest.read(into)?;
-        self.at += read;
-        self.looked.fetch_max(self.at as u64, Ordering::Relaxed);
-        Ok(read)
-    }
-}
-
-impl Seek for Watched {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(at) => usize::try_from(at).ok(),
-            SeekFrom::End(by) => self.span.len().checked_add_signed(by as isize),
-            SeekFrom::Current(by) => self.at.checked_add_signed(by as isize),
-        };
-        self.at = target.ok_or(ErrorKind::InvalidInput)?.min(self.span.len());
-        Ok(self.at as u64)
-    }
-}
-
-impl MediaSource for Watched {
-    fn is_seekable(&self) -> bool {
-        true
-    }
-
-    fn byte_len(&self) -> Option<u64> {
-        Some(self.span.len() as u64)
-    }
 }
 
 fn read_header(container: Container, source: Watched) -> Result<Box<dyn FormatReader>, String> {

@@ -26,6 +26,7 @@ mod kills;
 mod kinds;
 mod load;
 mod logging;
+mod matroska;
 mod measure;
 mod models;
 mod mutations;

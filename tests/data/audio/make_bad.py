@@ -72,6 +72,9 @@ def main():
     head = b"OpusHead\1\6\x38\1\x80\xbb\0\0\0\0\1\4\2\0\4\1\2\3\5"
     tags = b"OpusTags" + bytes(8)
     surround = ogg_page(head, 2, 0) + ogg_page(tags, 0, 1) + ogg_page(b"\xfc" + bytes(40), 4, 2)
+    # The vendor's name has nine bytes, and says ten.
+    long_vendor = ogg_page(b"OpusHead\1\1" + head[10:18] + b"\0", 2, 0)
+    long_vendor += ogg_page(b"OpusTags\x0a\0\0\0WebRTC.rs\0\0\0\0", 0, 1) + ogg_page(b"\xfc" + bytes(40), 4, 2)
     books, long_word = vorbis_setups()
     vorbis = (HERE / "kinds/vorbis.webm").read_bytes()
     identification = vorbis[(start := vorbis.index(b"\x01vorbis")) : start + 30]
@@ -106,8 +109,9 @@ def main():
         "garbage.ogg": (b"OggS" + noise(4000), "Ogg header is broken within"),
         "header-only.ogg": (ogg[:200], "Ogg header is broken within its first 200 bytes"),
         "surround.ogg": (surround, "6 channels: one or two are accepted"),
+        "long-vendor.ogg": (long_vendor, "a length in its comments (OpusTags, the second page) reaches beyond them"),
         "garbage.webm": (b"\x1a\x45\xdf\xa3" + noise(4000), "WebM header is broken within"),
-        "header-only.webm": (webm[:200], "WebM header is broken within its first 200 bytes: "),
+        "header-only.webm": (webm[:200], "a header and no audio (it ends at byte 200)"),
         "vorbis-books.ogg": (vorbis_ogg(identification, books), "its Vorbis codebooks hold 4063232 numbers or more"),
         "vorbis-books.webm": (vorbis_webm, "its Vorbis codebooks hold 4063232 numbers or more"),
         "vorbis-long-word.ogg": (vorbis_ogg(identification, long_word), "codebook 0 of its Vorbis setup header is broken"),

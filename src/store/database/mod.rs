@@ -6,6 +6,7 @@ mod server_clock; // the clock of PostgreSQL's server, as it is seen from here
 mod sql; // statements, values and transactions of either database
 mod facts; // what a store knows of itself, a value a name
 mod examined; // which tables were found damaged
+mod migrations; // what brings the tables of either up to date
 pub(super) mod sqlite; // SQLite's file, its connections and its guarantees
 pub(super) mod postgres; // PostgreSQL's connections, and the lock its writers take turns by
 mod handle; // the handle, and the transactions everything is done in

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 use time::OffsetDateTime;
 
+use super::migrations;
 use super::sql::{Inner, Pool, Tx, in_time, query_as};
 use crate::store::{DatabaseFault, StoreError};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
 
 /// Connections of one handle for reading.
 const READERS: u32 = 8;
@@ -69,7 +68,7 @@ pub(in crate::store) async fn open(url: &str) -> Result<(Pool, Pool), StoreError
             .connect_lazy_with(options.clone())
     };
     let (readers, writers) = (pool(READERS), pool(WRITERS));
-    let migrated = MIGRATIONS.run(&writers).await;
+    let migrated = migrations::POSTGRES.run(&writers).await;
     migrated.map_err(|error| migrating(error, &options))?;
     Ok((Pool::Postgres(readers), Pool::Postgres(writers)))
 }
@@ -96,7 +95,9 @@ pub(in crate::store) async fn is_of_this_release(url: &str) -> Result<Option<boo
         .fetch_one(&mut connection)
         .await?;
     connection.close().await?;
-    Ok(Some(usize::try_from(count) == Ok(MIGRATIONS.iter().count())))
+    Ok(Some(
+        usize::try_from(count) == Ok(migrations::POSTGRES.iter().count()),
+    ))
 }
 
 /// A transaction behind a lock.

@@ -3,19 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
 
+use super::migrations;
 use super::sql::Pool;
 use crate::store::error::{means_damage, means_unwritable};
 use crate::store::secrets::keyring;
 use crate::store::{KeyringFault, StoreError, files};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// How long a writer waits for another process before it says [`StoreError::Busy`].
 pub(in crate::store) const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,7 +53,9 @@ pub(in crate::store) async fn is_of_this_release(path: &Path) -> Result<Option<b
         .await
         .map_err(|error| opening(error, path))?;
     looking.close().await;
-    Ok(Some(usize::try_from(count) == Ok(MIGRATIONS.iter().count())))
+    Ok(Some(
+        usize::try_from(count) == Ok(migrations::SQLITE.iter().count()),
+    ))
 }
 
 /// Opens the file, makes it when there is none, and gives connections for reading and for writing.
@@ -103,7 +104,7 @@ async fn bring_up_to_date(path: &Path) -> Result<(), StoreError> {
         .connect_with(settings(path))
         .await
         .map_err(|error| opening(error, path))?;
-    MIGRATIONS
+    migrations::SQLITE
         .run(&first)
         .await
         .map_err(|error| migrating(error, path))?;

@@ -95,17 +95,17 @@ impl ShareChange {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    number: String,
-    region: Option<String>,
-    name: Option<String>,
-    max_false_accept: Option<f64>,
-    max_wrong_name: Option<f64>,
-    caller_is_forwarder: String,
-    users: i64,
-    created_at: String,
-}
+/// As [`NUMBERS`] gives it.
+type Row = (
+    String,
+    Option<String>,
+    Option<String>,
+    Option<f64>,
+    Option<f64>,
+    String,
+    i64,
+    String,
+);
 
 /// The number that is bound, or all; of the tenant that is bound, or of all.
 const NUMBERS: &str = "SELECT n.number, n.region, n.name, n.max_false_accept, n.max_wrong_name, \
@@ -115,15 +115,16 @@ const NUMBERS: &str = "SELECT n.number, n.region, n.name, n.max_false_accept, n.
                        WHERE ($1 IS NULL OR n.number = $1) AND ($2 IS NULL OR n.tenant_id = $2) ORDER BY n.number";
 
 fn read_number(row: Row) -> Result<Number, StoreError> {
+    let (number, region, name, max_false_accept, max_wrong_name, rule, users, created_at) = row;
     Ok(Number {
-        number: read(&row.number, "number")?,
-        region: row.region,
-        name: row.name,
-        max_false_accept: row.max_false_accept,
-        max_wrong_name: row.max_wrong_name,
-        caller_is_forwarder: read(&row.caller_is_forwarder, "caller_is_forwarder")?,
-        users: read_u64(row.users, "user count")?,
-        created_at: read_time(&row.created_at)?,
+        number: read(&number, "number")?,
+        region,
+        name,
+        max_false_accept,
+        max_wrong_name,
+        caller_is_forwarder: read(&rule, "caller_is_forwarder")?,
+        users: read_u64(users, "user count")?,
+        created_at: read_time(&created_at)?,
     })
 }
 

@@ -19,8 +19,8 @@ const SHORTEST_REST: Seconds = Seconds::new(1.0);
 /// By how many of the windows that were heard last a live call is judged.
 const LATEST: usize = 4;
 
-/// So many windows are heard at a live call's beginning, where a second voice matters most, and afterwards one of [`LATEST`]:
-/// calls that begin together would wait for each other.
+/// So many windows are heard at a live call's beginning, where a second voice matters most, and afterwards one of [`LATEST`] as long as
+/// no name stands: calls that begin together would wait for each other.
 const AT_FIRST: usize = 2;
 
 /// The share of the speech from which on several people speak at once. `models/README.md` has what it finds, and in how many
@@ -54,8 +54,8 @@ impl OverlapMeter {
         }
     }
 
-    /// Whether it matters from now on how many speak, as it does not while a name stands: what comes then waits, and is heard when
-    /// it matters again.
+    /// Whether it matters from now on how many speak, as it does not while a name stands: what comes after the first 10 s of speech
+    /// waits then, and is heard when it matters again.
     pub fn set_matters(&mut self, matters: bool) {
         self.matters = matters;
     }
@@ -109,7 +109,7 @@ impl OverlapMeter {
         detector: &mut OverlapDetector,
         window: Zeroizing<Vec<f32>>,
     ) -> Result<(), OverlapError> {
-        if self.matters {
+        if self.matters || self.windows <= AT_FIRST {
             return self.hear(detector, &window);
         }
         if self.waiting.len() == LATEST {

@@ -121,24 +121,29 @@ fn a_long_call_is_embedded_once_and_some_twenty_seconds_more() {
     assert!(session.net_speech().get() > 60.0 && session.speech().len() <= 16_000 * 21);
 }
 
+/// One alone for 15 s of speech, and then somebody else besides, all of which is heard in the fourth window of 5 s.
 #[test]
-fn several_at_once_are_listened_for_while_no_name_stands_and_made_up_for() {
+fn while_a_name_stands_only_the_first_10_s_tell_several_at_once() {
     let analyst = &mut analyst();
-    let call: Vec<f32> = clip(CALL).into_iter().cycle().take(16_000 * 60).collect();
-    let mut overlaps = |named: &[bool]| {
-        let mut session = StreamSession::new(Hertz(16_000), 1, None, CHECKPOINTS).unwrap();
-        let mut last = Vec::new();
-        for (piece, is_named) in call.chunks(call.len() / named.len()).zip(named) {
-            session.set_named(*is_named);
-            let checkpoints = session.push(analyst, piece).unwrap();
-            last.push(checkpoints.last().and_then(|last| last.quality?.overlap));
+    let [one, other] =
+        ["stranger-woman", "oleg-1"].map(|who| clip(&format!("enrollment_samples/calls/{who}.wav")));
+    let mut session = StreamSession::new(Hertz(16_000), 1, None, CHECKPOINTS).unwrap();
+    let mut overlap_after = |sound: &[f32], speech: f64, is_named: bool| {
+        session.set_named(is_named);
+        for piece in sound.chunks(1_600).cycle() {
+            if session.net_speech().get() >= speech {
+                break;
+            }
+            session.push(analyst, piece).unwrap();
         }
-        (last, session.finish(analyst).unwrap().quality.unwrap().overlap)
+        session.quality_so_far().unwrap().overlap
     };
-    assert_eq!(overlaps(&[false; 3]), (vec![Some(false); 3], Some(false)));
-    assert_eq!(overlaps(&[true; 3]), (vec![None; 3], None));
-    let made_up_for = (vec![None, None, Some(false)], Some(false));
-    assert_eq!(overlaps(&[true, true, false]), made_up_for);
+    assert_eq!(overlap_after(&one, 4.0, true), None);
+    assert_eq!(overlap_after(&one, 15.0, true), Some(false));
+    let both = mix(&one, &other);
+    assert_eq!(overlap_after(&both, 22.0, true), Some(false));
+    // What was passed over is heard once no name stands.
+    assert_eq!(overlap_after(&both, 22.5, false), Some(true));
 }
 
 #[test]

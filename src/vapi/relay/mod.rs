@@ -101,7 +101,7 @@ pub(super) enum Way {
 }
 
 /// Messages that nobody answers (Vapi's schema of server messages). Whatever is not among them may be a question.
-const NEWS: &[&str] = &[
+pub(super) const NEWS: &[&str] = &[
     "assistant.started",
     "assistant.speechStarted",
     "call.artifact.upload",

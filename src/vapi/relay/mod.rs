@@ -38,7 +38,7 @@ use headers::{HeaderRules, Outgoing};
 pub(super) use merge::{Merged, Ours, merge};
 use outbox::Outbox;
 pub(super) use saved::Saved;
-pub use saved::note_backends;
+pub use saved::{AppliedHere, forget_backends, note_backends};
 pub(super) use split::{Answered, NO_ANSWER, Theirs, without_ours};
 pub(super) use upstream::Upstream;
 use upstream::{RelayFault, Reply, Upstreams};

@@ -19,7 +19,6 @@
 
 mod settings;
 mod api;
-mod inventory;
 mod marker;
 mod prompt_words;
 mod redaction;
@@ -33,6 +32,7 @@ mod sides;
 mod tokens;
 mod authentic;
 mod tool_call;
+mod inventory;
 mod tool_plan;
 mod view;
 mod forwarded;

@@ -35,7 +35,7 @@ use super::message::{Message, News};
 
 pub(super) use headers::DELIVERY_HEADER;
 use headers::{HeaderRules, Outgoing};
-pub(super) use merge::{Merged, Ours, merge};
+pub(super) use merge::{Merged, Ours, merge, stored};
 use outbox::Outbox;
 pub(super) use saved::Saved;
 pub use saved::{AppliedHere, forget_backends, note_backends};

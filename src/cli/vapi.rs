@@ -2,13 +2,17 @@
 
 use std::fmt::Write;
 
+use anyhow::Context;
 use clap::Subcommand;
 
 use crate::carriers::VapiRegion;
 use crate::config::Config;
-use crate::store::{Act, NewAudit, Store};
+use crate::store::{Act, NewAudit, Store, StoreError};
 use crate::units::DialedNumber;
-use crate::vapi::{Api, Plan, State, Step, VapiSettings, apply, check, note_backends, plan, undo};
+use crate::vapi::{
+    AccountFault, Api, AppliedHere, Plan, State, Step, VapiSettings, apply, check, forget_backends,
+    note_backends, plan, undo,
+};
 
 use super::output::Output;
 
@@ -51,7 +55,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<bool> {
     let known = store.numbers().await?;
     let numbers: Vec<DialedNumber> = known.into_iter().map(|known| known.number).collect();
-    let steps = match command {
+    let (done, noted) = match command {
         VapiCommand::Plan => {
             let plan = plan(&config.vapi, &numbers, None, false)?;
             output.result(&plan, || in_words(&plan))?;
@@ -60,35 +64,56 @@ pub(super) async fn run(
         VapiCommand::Apply { side, take_over } => {
             let api = open(&side, &mut config.vapi)?;
             let done = apply(&config.vapi, &api, &numbers, take_over).await;
-            account_for(store, "apply", &done).await?;
             // Also of what was done in part.
-            note_backends(&config.vapi, store, false).await?;
-            done?
+            let audited = account_for(store, "apply", &done).await;
+            let noted = note_backends(&config.vapi, store).await;
+            (done, audited.and(noted))
         }
         VapiCommand::Check(side) => {
             let api = open(&side, &mut config.vapi)?;
-            check(&config.vapi, &config.carriers, &api, &numbers).await?
+            let done = check(&config.vapi, &config.carriers, &api, &numbers).await;
+            (done, Ok(()))
         }
         VapiCommand::Undo { side, force } => {
             let api = open(&side, &mut config.vapi)?;
+            // What cannot be read `undo` says itself.
+            let before = AppliedHere::read(&config.vapi).unwrap_or_default();
             let done = undo(&config.data_dir, &config.vapi.api_url, &api, force).await;
-            account_for(store, "undo", &done).await?;
-            note_backends(&config.vapi, store, true).await?;
-            done?
+            let audited = account_for(store, "undo", &done).await;
+            let noted = forget_backends(&config.vapi, store, &before).await;
+            (done, audited.and(noted))
+        }
+    };
+    tell(done, noted, output)
+}
+
+/// Says what was done on Vapi's side, or why it was not, before whatever went wrong in noting it here.
+fn tell(
+    done: Result<Vec<Step>, AccountFault>,
+    noted: Result<(), StoreError>,
+    output: Output,
+) -> anyhow::Result<bool> {
+    let steps = match (done, &noted) {
+        (Ok(steps), _) => steps,
+        (Err(fault), Ok(())) => return Err(fault.into()),
+        (Err(fault), Err(besides)) => {
+            let said = format!("{fault}; nor could what was done be noted in the store: {besides}");
+            return Err(anyhow::Error::from(fault).context(said));
         }
     };
     output.result(&steps, || steps_in_words(&steps))?;
+    noted.context("what was done is not noted in the store")?;
     Ok(steps.iter().all(|step| step.state.is_settled()))
 }
 
 /// Tells the audit log what was done to Vapi's account, also where it was done in part.
-async fn account_for<E>(store: &Store, what: &str, done: &Result<Vec<Step>, E>) -> anyhow::Result<()> {
+async fn account_for<E>(store: &Store, what: &str, done: &Result<Vec<Step>, E>) -> Result<(), StoreError> {
     let entry = NewAudit::new(Act::VapiChange).object(what);
     let entry = match done {
         Ok(steps) => entry.detail(serde_json::json!({ "steps": steps.len() })),
         Err(_) => entry.outcome("failed"),
     };
-    Ok(store.audit(&[entry]).await?)
+    store.audit(&[entry]).await
 }
 
 /// The API that is asked.

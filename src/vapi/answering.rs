@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::carriers::signature::same;
 use crate::units::CallId;
@@ -96,6 +96,7 @@ impl Vapi {
 
     /// A ringing call: theirs and ours are found out at the same time.
     async fn ring_with(self: &Arc<Self>, relay: &Arc<Relay>, message: Message, original: Original) -> Answer {
+        let began = Instant::now();
         let view = message.call.clone();
         let theirs = async {
             let upstream = self.upstream_of(relay, &view, &original, true).await?;
@@ -111,10 +112,12 @@ impl Vapi {
         else {
             return Answer::Json(self.alone(&rung));
         };
-        let Some(mut merged) = serde_json::from_slice(&reply.body)
-            .ok()
-            .and_then(|theirs: Value| self.merged(relay, theirs, &rung))
-        else {
+        let patience = relay.ring_budget.saturating_sub(began.elapsed());
+        let merged = match serde_json::from_slice(&reply.body) {
+            Ok(theirs) => self.merged(relay, theirs, &rung, patience).await,
+            Err(_) => None,
+        };
+        let Some(mut merged) = merged else {
             upstream.complain(
                 "assistant-request",
                 &"what it answered names nobody who takes the call",

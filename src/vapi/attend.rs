@@ -150,3 +150,34 @@ fn whose_sound(news: &News) -> Option<(CallNewsKind, Option<i64>)> {
     };
     Some((kind, None))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::super::relay::NEWS;
+    use super::super::wanted::SERVER_MESSAGES;
+    use super::*;
+
+    #[test]
+    fn assistants_are_told_to_send_all_that_says_whose_sound_comes() {
+        let mut read = BTreeSet::new();
+        for kind in NEWS {
+            for status in ["started", "forwarding"] {
+                let message = json!({"message": {"type": kind, "role": "user", "status": status}});
+                let message = Message::read(message.to_string().as_bytes()).unwrap();
+                if whose_sound(&message.news).is_some() {
+                    read.insert(*kind);
+                }
+            }
+        }
+        assert_eq!(
+            read,
+            BTreeSet::from(["speech-update", "status-update", "transfer-update"])
+        );
+        let sent = |kind: &&str| SERVER_MESSAGES.contains(kind);
+        assert!(read.iter().all(sent), "{read:?}");
+    }
+}

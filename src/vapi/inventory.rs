@@ -1,4 +1,5 @@
-//! Which number a `phoneNumberId` is, where a message does not say: from Vapi's API, remembered.
+//! What Vapi's API says of an id, remembered: which number a `phoneNumberId` is, where a message does not say, and whether a
+//! stored assistant has our tools.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
@@ -11,7 +12,8 @@ use tokio::time::{Instant, timeout};
 use crate::evidence::dialed;
 use crate::units::DialedNumber;
 
-use super::api::{Api, path_part};
+use super::api::{Api, ApiFault, path_part};
+use super::tool_call::is_ours;
 
 /// How long an answer is good.
 const GOOD: Duration = Duration::from_secs(600);
@@ -25,20 +27,35 @@ const MOST: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What Vapi said of an id.
-#[derive(Default)]
-struct Known {
-    number: Option<DialedNumber>,
+struct Known<T> {
+    said: Option<T>,
     /// Until when that is good.
     until: Option<Instant>,
 }
 
-/// Held while Vapi is asked for an id: many calls at once ask once.
-type Asked = Arc<Mutex<Known>>;
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self {
+            said: None,
+            until: None,
+        }
+    }
+}
 
-/// The numbers of Vapi's side, by their ids.
+/// Held while Vapi is asked for an id: many calls at once ask once.
+type Asked<T> = Arc<Mutex<Known<T>>>;
+
+/// What is known, by id.
+type Shelf<T> = std::sync::Mutex<HashMap<String, Asked<T>>>;
+
+/// The numbers, assistants and tools of Vapi's side, by their ids.
 #[derive(Default)]
 pub(super) struct Inventory {
-    known: std::sync::Mutex<HashMap<String, Asked>>,
+    numbers: Shelf<DialedNumber>,
+    /// Whether an assistant has one of our tools.
+    equipped: Shelf<bool>,
+    /// The ids of tools that are called as ours are.
+    our_tools: Shelf<Vec<String>>,
 }
 
 impl Inventory {
@@ -51,42 +68,85 @@ impl Inventory {
         sip: &BTreeMap<DialedNumber, String>,
         id: &str,
     ) -> Option<DialedNumber> {
-        let asked = self.asked(id);
-        let mut known = asked.lock().await;
-        if known.until.is_some_and(|until| Instant::now() < until) {
-            return known.number.clone();
-        }
         let path = format!("/phone-number/{}", path_part(id));
-        // What is known stays in use where there is no answer.
-        let good = match timeout(PATIENCE, api.get(&path)).await {
-            Ok(Ok(entry)) => {
-                known.number = dialed_of(&entry, sip);
-                if known.number.is_some() { GOOD } else { AGAIN }
-            }
-            Ok(Err(fault)) if fault.is_missing() => {
-                known.number = None;
-                AGAIN
-            }
-            Ok(Err(fault)) => {
-                tracing::warn!(%fault, "a number of Vapi's cannot be read: {fault}");
-                AFTER_NO_ANSWER
-            }
-            Err(_) => {
-                tracing::warn!("a number of Vapi's cannot be read: its API takes too long");
-                AFTER_NO_ANSWER
-            }
-        };
-        known.until = Some(Instant::now() + good);
-        known.number.clone()
+        let asked = async { api.get(&path).await.map(|entry| dialed_of(&entry, sip)) };
+        remembered(&self.numbers, id, "a number", asked).await
     }
 
-    fn asked(&self, id: &str) -> Asked {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST && !known.contains_key(id) {
-            known.clear();
-        }
-        Arc::clone(known.entry(id.to_owned()).or_default())
+    /// Whether the stored assistant called `id` has one of our tools; `None` when Vapi has no such assistant or does not
+    /// answer.
+    pub(super) async fn has_our_tools(&self, api: &Api, id: &str) -> Option<bool> {
+        let asked = async { api.list("/tool").await.map(|tools| Some(ids_of_ours(&tools))) };
+        let ours = remembered(&self.our_tools, "", "the tools", asked).await?;
+        let path = format!("/assistant/{}", path_part(id));
+        let asked = async {
+            let assistant = api.get(&path).await;
+            assistant.map(|assistant| Some(has_one(&assistant["model"], &ours)))
+        };
+        remembered(&self.equipped, id, "an assistant", asked).await
     }
+}
+
+/// What is known of `id`; where that is not good any more, what is `asked` of Vapi now. `what` it is, for the log.
+async fn remembered<T: Clone>(
+    shelf: &Shelf<T>,
+    id: &str,
+    what: &str,
+    asked: impl Future<Output = Result<Option<T>, ApiFault>>,
+) -> Option<T> {
+    let slot = slot(shelf, id);
+    let mut known = slot.lock().await;
+    if known.until.is_some_and(|until| Instant::now() < until) {
+        return known.said.clone();
+    }
+    // What is known stays in use where there is no answer.
+    let good = match timeout(PATIENCE, asked).await {
+        Ok(Ok(said)) => {
+            known.said = said;
+            if known.said.is_some() { GOOD } else { AGAIN }
+        }
+        Ok(Err(fault)) if fault.is_missing() => {
+            known.said = None;
+            AGAIN
+        }
+        Ok(Err(fault)) => {
+            tracing::warn!(%fault, "{what} of Vapi's cannot be read: {fault}");
+            AFTER_NO_ANSWER
+        }
+        Err(_) => {
+            tracing::warn!("{what} of Vapi's cannot be read: its API takes too long");
+            AFTER_NO_ANSWER
+        }
+    };
+    known.until = Some(Instant::now() + good);
+    known.said.clone()
+}
+
+fn slot<T>(shelf: &Shelf<T>, id: &str) -> Asked<T> {
+    let mut known = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= MOST && !known.contains_key(id) {
+        known.clear();
+    }
+    Arc::clone(known.entry(id.to_owned()).or_default())
+}
+
+/// The ids of those tools that are called as one of ours is.
+fn ids_of_ours(tools: &[Value]) -> Vec<String> {
+    let ours = tools.iter().filter(|tool| is_called_as_ours(tool));
+    ours.filter_map(|tool| tool["id"].as_str().map(str::to_owned))
+        .collect()
+}
+
+fn is_called_as_ours(tool: &Value) -> bool {
+    tool["function"]["name"].as_str().is_some_and(is_ours)
+}
+
+/// Whether a model has one of our tools: in place, by its id, or held at a version.
+fn has_one(model: &Value, ours: &[String]) -> bool {
+    let entries = |name: &str| model[name].as_array().into_iter().flatten();
+    let pinned = entries("toolRefs").map(|pin| &pin["toolId"]);
+    let mut ids = entries("toolIds").chain(pinned).filter_map(Value::as_str);
+    entries("tools").any(is_called_as_ours) || ids.any(|id| ours.iter().any(|own| own == id))
 }
 
 /// The dialed number of one of Vapi's numbers: its own, however it is written, or that of its SIP address.
@@ -126,6 +186,28 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_assistant_has_our_tools_in_place_by_their_ids_or_at_a_version() {
+        let named = |name: &str| json!({"id": format!("t-{name}"), "function": {"name": name}});
+        let ours = ids_of_ours(&[named("book"), named("verify_pin"), json!({"id": "t-x"})]);
+        assert_eq!(ours, ["t-verify_pin"]);
+        for (model, has) in [
+            (json!({"toolIds": ["t-book", "t-verify_pin"]}), true),
+            (
+                json!({"toolRefs": [{"toolId": "t-verify_pin", "version": "v3"}]}),
+                true,
+            ),
+            (json!({"tools": [named("identify_caller")]}), true),
+            (
+                json!({"tools": [named("book")], "toolIds": ["t-book"], "toolRefs": [7]}),
+                false,
+            ),
+            (Value::Null, false),
+        ] {
+            assert_eq!(has_one(&model, &ours), has, "{model}");
+        }
+    }
 
     #[test]
     fn a_number_is_read_however_it_is_written_and_by_its_address() {

@@ -19,7 +19,6 @@
 
 mod settings;
 mod api;
-mod inventory;
 mod marker;
 mod prompt_words;
 mod redaction;
@@ -33,6 +32,7 @@ mod sides;
 mod tokens;
 mod authentic;
 mod tool_call;
+mod inventory;
 mod tool_plan;
 mod view;
 mod forwarded;
@@ -78,7 +78,7 @@ pub use message_time::MessageTime;
 pub use pass::{PASS_HEADER, Proof};
 pub use receive::{check_capture, check_saved};
 pub use redaction::redacted;
-pub use relay::{Answer, Original, note_backends};
+pub use relay::{Answer, AppliedHere, Original, forget_backends, note_backends};
 pub use service::{Overloaded, Vapi, VapiError};
 pub use settings::{
     ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, ToolMessage, UpstreamHeader, UpstreamSettings,

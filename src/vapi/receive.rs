@@ -184,6 +184,7 @@ pub(crate) const MESSAGE_KINDS: &[&str] = &[
     "end-of-call-report",
     "hang",
     "user-interrupted",
+    "transfer-update",
     "transfer-destination-request",
     "handoff-destination-request",
     "other",

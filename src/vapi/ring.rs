@@ -5,8 +5,11 @@
 //! number's own, and knows nothing.
 //! The work goes on in a task of its own: a store that hangs holds that task, not the answer.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
@@ -17,13 +20,16 @@ use super::message::Message;
 use super::origin::NoCallSession;
 use super::pass::{PASS_HEADER, pass};
 use super::prompt_words::{sentence, unknown, variables};
-use super::relay::{Merged, Ours, Relay, merge};
+use super::relay::{Merged, Ours, Relay, merge, stored};
 use super::service::Vapi;
 use super::settings::VapiMode;
 use super::tool_plan::tools;
 use super::vapi_call::VapiCall;
 use super::view::CallView;
 use super::wanted::{call_plans, server};
+
+/// Stored assistants of one answer that Vapi's API is asked of.
+const MOST_ASKED: usize = 16;
 
 /// What was found out about a ringing call.
 struct Known {
@@ -112,10 +118,17 @@ impl Vapi {
         }
     }
 
-    /// The answer of the customer's backend with ours added.
-    pub(super) fn merged(&self, relay: &Relay, theirs: Value, rung: &Rung) -> Option<Merged> {
+    /// The answer of the customer's backend with ours added. What Vapi's API knows of the assistants in it is waited for as long
+    /// as there is `patience`.
+    pub(super) async fn merged(
+        &self,
+        relay: &Relay,
+        theirs: Value,
+        rung: &Rung,
+        patience: Duration,
+    ) -> Option<Merged> {
         let settings = &self.settings;
-        let equipped: Vec<&str> = [&settings.assistant, &settings.fallback]
+        let applied: Vec<&str> = [&settings.assistant, &settings.fallback]
             .into_iter()
             .flatten()
             .chain(settings.assistants.values())
@@ -125,14 +138,41 @@ impl Vapi {
             Some(server) => tools(settings, server),
             None => Vec::new(),
         };
+        let known = self.tools_known(&theirs, &applied, patience).await;
         let ours = Ours {
             assistant: rung.assistant.as_deref(),
             overrides: &rung.overrides,
             tools: &tools,
-            equipped: &equipped,
+            has_tools: &|id: &str| {
+                if applied.contains(&id) {
+                    return Some(true);
+                }
+                known.get(id).copied()
+            },
             is_relayed: &|url| self.events_url.as_deref() == Some(url) || relay.knows(url),
         };
         merge(theirs, &ours)
+    }
+
+    /// Whether stored assistants of an answer have our tools, which somebody may have given them by hand; without those that
+    /// `voxline vapi apply` gave them, and those of which Vapi's API does not say it in time.
+    async fn tools_known(
+        &self,
+        theirs: &Value,
+        applied: &[&str],
+        patience: Duration,
+    ) -> HashMap<String, bool> {
+        // Without an address of ours there are no tools to add.
+        let (Some(api), Some(_)) = (&self.api, &self.events_url) else {
+            return HashMap::new();
+        };
+        let others = stored(theirs).into_iter().filter(|id| !applied.contains(id));
+        let asked = others.take(MOST_ASKED).map(|id| async move {
+            let has = self.inventory.has_our_tools(api, id).await?;
+            Some((id.to_owned(), has))
+        });
+        let told = timeout(patience, join_all(asked)).await.unwrap_or_default();
+        told.into_iter().flatten().collect()
     }
 
     /// Everything that can be known before the answer. `None` when the call's roster could not be asked. The dialed number

@@ -199,6 +199,14 @@ impl State {
             CallNewsKind::Answered => self.assistant.mix.answered(time),
             CallNewsKind::Ended => {}
         }
+        self.drop_what_is_nobodys();
+    }
+
+    /// Lets go of what is held of a mix that is nobody's: nobody knows how much of it is the caller's.
+    pub(super) fn drop_what_is_nobodys(&mut self) {
+        if self.assistant.mix.is_nobodys() {
+            self.held = self.held.take().filter(|held| held.shape.channels > 1);
+        }
     }
 
     /// Whether another node's news were not taken in before; they are from now on.
@@ -226,8 +234,8 @@ impl State {
         }
     }
 
-    /// Holds the latest of the caller's audio for an enrolment on the call; what is silent, as all that is not theirs is,
-    /// need not be held.
+    /// Holds the latest of what was heard of the caller for an enrolment on the call; what is silent, as all that is not theirs
+    /// is, need not be held.
     pub(super) fn hold(&mut self, shape: Shape, bytes: &[u8]) {
         let silence = shape.silence();
         let silent = bytes.chunks(silence.len()).all(|sample| sample == silence);
@@ -259,7 +267,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::bytes::Encoding;
-    use crate::units::Hertz;
+    use crate::units::{Hertz, Seconds};
 
     #[test]
     fn a_stream_that_never_came_is_tried_again_after_a_minute_and_not_with_each_message() {
@@ -281,6 +289,38 @@ mod tests {
         }
         assert_eq!(state.taken_news.len(), MOST_NEWS);
         assert!(!state.is_news(999));
+    }
+
+    #[test]
+    fn of_a_mix_that_turns_out_to_be_nobodys_nothing_is_held() {
+        let held_after = |channels: u16, told: &dyn Fn(&mut State)| {
+            let shape = Shape {
+                encoding: Encoding::PcmS16le,
+                rate: Hertz(8_000),
+                channels,
+                caller_channel: 0,
+            };
+            let mut state = State::default();
+            state.hold(shape, &[1; 16_000]);
+            assert!(state.held.is_some());
+            told(&mut state);
+            state.held.is_some()
+        };
+        let second = Duration::from_secs;
+        let hear = |kind: CallNewsKind| {
+            move |state: &mut State| state.hear_of(kind, second(9), MessageTime::default())
+        };
+        let untold = |state: &mut State| {
+            let mix = &mut state.assistant.mix;
+            assert!(!mix.heard(Seconds::ZERO, second(1)) && mix.heard(Seconds::new(20.0), second(30)));
+            state.drop_what_is_nobodys();
+        };
+        for kind in [CallNewsKind::HandedOver, CallNewsKind::PutThrough] {
+            assert!(!held_after(1, &hear(kind)));
+            assert!(held_after(2, &hear(kind)), "the caller is heard on by themselves");
+        }
+        assert!(!held_after(1, &untold));
+        assert!(held_after(1, &hear(CallNewsKind::CallerBegins)));
     }
 
     #[test]

@@ -333,17 +333,13 @@ impl VapiStream {
             return;
         };
         let ready = {
-            let mut state = self.vapi_call.state();
-            let ready = if all {
+            let state = self.vapi_call.state();
+            if all {
                 assistant_mute.rest(&state.assistant)
             } else {
                 let now = self.vapi_call.clock().saturating_sub(self.vapi.word_travels());
                 assistant_mute.ready(now, &state.assistant)
-            };
-            if self.vapi.settings.enrol_by_phone && !is_nobodys {
-                state.hold(*shape, &ready);
             }
-            ready
         };
         let Some(call) = self.call.as_mut().filter(|_| !is_nobodys) else {
             return;
@@ -353,12 +349,17 @@ impl VapiStream {
                 let (speech, now) = (call.net_speech(), self.vapi_call.clock());
                 let mut state = self.vapi_call.state();
                 state.heard_anything |= !ready.is_empty();
+                if self.vapi.settings.enrol_by_phone {
+                    state.hold(*shape, &ready);
+                }
                 if shape.channels == 1 && state.assistant.mix.heard(speech, now) {
                     let id = &self.vapi_call.id;
                     tracing::info!(call.id = %id, "nobody is heard in the mix of {id} until it is told again who speaks");
                     // Nor was what came since that was last told.
                     self.heard_at = Some(now.saturating_sub(SILENT));
                 }
+                // By what was heard, or by a message that came meanwhile.
+                state.drop_what_is_nobodys();
             }
             Err(fault) => {
                 let id = &self.vapi_call.id;

@@ -47,6 +47,7 @@ pub const SERVER_MESSAGES: &[&str] = &[
     "status-update",
     "tool-calls",
     "transcript[transcriptType=\"final\"]",
+    "transfer-update",
 ];
 
 /// Why there is nothing to plan.

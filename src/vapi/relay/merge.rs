@@ -1,5 +1,7 @@
 //! The answer to a ringing call, of two: what the customer's backend decides, with what is known of the caller added.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 /// Variables that say who calls. They are ours to say, whatever the backend calls its own.
@@ -26,8 +28,8 @@ pub struct Ours<'a> {
     pub overrides: &'a Value,
     /// Our tools, for assistants that may not have them.
     pub tools: &'a [Value],
-    /// Assistants that have them, by their ids.
-    pub equipped: &'a [&'a str],
+    /// Whether a stored assistant has them, by its id; `None` where that is not known.
+    pub has_tools: &'a dyn Fn(&str) -> Option<bool>,
     /// Whether a server's address leads to us or to one of the backends that messages are relayed to.
     pub is_relayed: &'a dyn Fn(&str) -> bool,
 }
@@ -51,6 +53,16 @@ impl Merged {
             leaves: false,
         }
     }
+}
+
+/// The stored assistants that an answer names, by their ids.
+pub fn stored(theirs: &Value) -> BTreeSet<&str> {
+    let theirs = theirs.get("messageResponse").unwrap_or(theirs);
+    let members = theirs.pointer("/squad/members").and_then(Value::as_array);
+    let holders = members.into_iter().flatten().take(MOST_MEMBERS).chain([theirs]);
+    holders
+        .filter_map(|holder| holder.get("assistantId")?.as_str())
+        .collect()
 }
 
 /// Adds ours to `theirs`, which keeps everything it says. `None` when it is no answer to a ringing call at all, or
@@ -199,9 +211,9 @@ fn set_server(
     (named, false)
 }
 
-/// Adds our tools for assistants that may be without them: those that are described here, and those that `voxline vapi
-/// apply` does not know; of a squad that is described, to such members alone. Of a stored squad nobody here knows the members,
-/// and a tool twice would be worse than none.
+/// Adds our tools for assistants that may be without them: those that are described here, and stored ones that are not known to
+/// have them; of a squad that is described, to such members alone. A tool twice would be worse than none: of a stored squad
+/// nobody here knows the members, and where one stored member has our tools others of which nothing is known may have them too.
 fn add_tools(fields: &mut Map<String, Value>, overrides: &mut Map<String, Value>, ours: &Ours<'_>) {
     let is_stored = fields.get("squadId").is_some_and(Value::is_string);
     if let Some(squad) = fields.get_mut("squad").and_then(Value::as_object_mut) {
@@ -214,8 +226,10 @@ fn add_tools(fields: &mut Map<String, Value>, overrides: &mut Map<String, Value>
             .collect();
         let members = squad.get_mut("members").and_then(Value::as_array_mut);
         let members = members.into_iter().flatten().take(MOST_MEMBERS);
-        for member in members.filter_map(Value::as_object_mut) {
-            if is_equipped(member, ours) {
+        let members: Vec<_> = members.filter_map(Value::as_object_mut).collect();
+        let some_have = members.iter().any(|member| has_tools(member, ours) == Some(true));
+        for member in members {
+            if has_tools(member, ours).unwrap_or(some_have) {
                 continue;
             }
             let mut own = taken(member, "assistantOverrides");
@@ -224,15 +238,17 @@ fn add_tools(fields: &mut Map<String, Value>, overrides: &mut Map<String, Value>
                 member.insert("assistantOverrides".to_owned(), Value::Object(own));
             }
         }
-    } else if !is_stored && !is_equipped(fields, ours) {
+    } else if !is_stored && has_tools(fields, ours) != Some(true) {
         append_tools(overrides, fields, ours.tools, Vec::new());
     }
 }
 
-/// Whether who takes the call is an assistant that has our tools.
-fn is_equipped(holder: &Map<String, Value>, ours: &Ours<'_>) -> bool {
-    let id = holder.get("assistantId").and_then(Value::as_str);
-    id.is_some_and(|id| ours.equipped.contains(&id))
+/// Whether who takes the call has our tools before any are added; `None` of a stored assistant where that is not known.
+fn has_tools(holder: &Map<String, Value>, ours: &Ours<'_>) -> Option<bool> {
+    match holder.get("assistantId").and_then(Value::as_str) {
+        Some(id) => (ours.has_tools)(id),
+        None => Some(false),
+    }
 }
 
 /// Adds our tools to those of the overrides, unless one of the same name is among `known`, there, or in the assistant that

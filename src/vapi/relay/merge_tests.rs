@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Merged, Ours, merge};
+use super::{Merged, Ours, merge, stored};
 
 const OURS: &str = "https://id.example.com/vapi/events";
 const THEIRS: &str = "https://backend.example/vapi";
@@ -26,7 +26,11 @@ fn merged(theirs: Value, assistant: Option<&str>) -> Option<Merged> {
         assistant,
         overrides: &overrides(),
         tools: &[tool("identify_caller"), tool("verify_pin")],
-        equipped: &["a-1"],
+        has_tools: &|id: &str| match id {
+            "a-1" | "a-by-hand" => Some(true),
+            "a-9" => Some(false),
+            _ => None,
+        },
         is_relayed: &|url| [OURS, THEIRS].contains(&url),
     };
     merge(theirs, &ours)
@@ -163,6 +167,45 @@ fn members_of_a_squad_get_our_tools_each_and_nobody_gets_one_twice() {
             json!([tool("pay"), tool("identify_caller")]),
             "{place}"
         );
+    }
+}
+
+#[test]
+fn stored_assistants_that_have_our_tools_by_hand_get_none_again() {
+    let member = |id: &str| json!({ "assistantId": id });
+    let tools = |holder: &Value| {
+        let tools = holder["assistantOverrides"]["tools:append"].as_array();
+        tools.map_or(0, Vec::len)
+    };
+    let added = |members: Value| -> Vec<usize> {
+        let answer = answer(json!({ "squad": { "members": members } }));
+        let members = answer["squad"]["members"].as_array().unwrap();
+        members.iter().map(tools).collect()
+    };
+    let transient = json!({ "assistant": {} });
+    let (by_hand, without, unknown) = (member("a-by-hand"), member("a-9"), member("a-dark"));
+    assert_eq!(added(json!([by_hand, without, unknown, transient])), [0, 2, 0, 2]);
+    assert_eq!(added(json!([without, unknown, transient])), [2, 2, 2]);
+    assert_eq!(
+        [by_hand, without, unknown].map(|one| tools(&answer(one))),
+        [0, 2, 2]
+    );
+}
+
+#[test]
+fn stored_assistants_of_an_answer_are_found_wherever_they_stand() {
+    let squad = json!({"squad": {"members": [{"assistantId": "a-2"}, {"assistant": {}}, {"assistantId": "a-1"}, {"assistantId": "a-2"}]}});
+    for theirs in [squad.clone(), json!({ "messageResponse": squad })] {
+        assert_eq!(Vec::from_iter(stored(&theirs)), ["a-1", "a-2"]);
+    }
+    let alone = json!({"assistantId": "a-9", "assistantOverrides": {}});
+    assert_eq!(Vec::from_iter(stored(&alone)), ["a-9"]);
+    for theirs in [
+        json!(null),
+        json!([]),
+        json!({"squadId": "s-1", "assistantId": null}),
+    ] {
+        assert!(stored(&theirs).is_empty());
     }
 }
 

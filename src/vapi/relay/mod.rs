@@ -35,10 +35,10 @@ use super::message::{Message, News};
 
 pub(super) use headers::DELIVERY_HEADER;
 use headers::{HeaderRules, Outgoing};
-pub(super) use merge::{Merged, Ours, merge};
+pub(super) use merge::{Merged, Ours, merge, stored};
 use outbox::Outbox;
 pub(super) use saved::Saved;
-pub use saved::note_backends;
+pub use saved::{AppliedHere, forget_backends, note_backends};
 pub(super) use split::{Answered, NO_ANSWER, Theirs, without_ours};
 pub(super) use upstream::Upstream;
 use upstream::{RelayFault, Reply, Upstreams};
@@ -101,7 +101,7 @@ pub(super) enum Way {
 }
 
 /// Messages that nobody answers (Vapi's schema of server messages). Whatever is not among them may be a question.
-const NEWS: &[&str] = &[
+pub(super) const NEWS: &[&str] = &[
     "assistant.started",
     "assistant.speechStarted",
     "call.artifact.upload",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, NUMBER, TestDeployment};
+use super::harness::{ALICE, NUMBER, TestDeployment, script};
 
 const STRANGER: &str = "+12025550199";
 /// Carol's number, which is hers alone, and her telephone.
@@ -57,13 +57,36 @@ fn transcript(at: u32, role: &str, words: &str) -> Value {
     })
 }
 
-#[tokio::test]
-async fn consent_is_taken_back_until_the_voice_is_enrolled() {
-    let mut deployment = open();
+/// A call on which Alice's PIN was given and the question of consent is to be put: the question.
+fn asked(deployment: &mut TestDeployment) -> String {
     deployment.ring("c-back", STRANGER);
     deployment.tool("c-back", "t-1", "verify_pin", json!({"pin": ALICE.1}));
     let asked = deployment.tool("c-back", "t-2", "enroll_voice", json!({}));
-    let question = asked.split("\\\"").nth(1).unwrap().to_owned();
+    asked.split("\\\"").nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn speech_of_a_mix_that_is_nobodys_enrols_nobody() {
+    let settings = [("VOXLINE_VAPI_ENROLL_BY_PHONE", "true")];
+    let mut deployment = TestDeployment::open_with(&settings, true);
+    let question = asked(&mut deployment);
+    deployment.send(transcript(1_000, "assistant", &question));
+    enrols_until(&mut deployment, 1_001, "Yes, I agree.", "More speech is needed").await;
+    // Of who speaks then nothing is told, as after a handover of which no word came.
+    let mut parts = vec![("assistant", "robert-1")];
+    parts.extend([("other", "alice-1"), ("other", "alice-2")].repeat(3));
+    let play = json!({"script": script(&parts), "channels": 1, "announce": false});
+    deployment.answer("c-back", play, json!({}));
+    deployment.played("c-back");
+    deployment.logged("nobody is heard in the mix of c-back").await;
+    let said = deployment.tool("c-back", "t-last", "enroll_voice", json!({}));
+    assert!(said.contains("] More speech is needed"), "{said}");
+}
+
+#[tokio::test]
+async fn consent_is_taken_back_until_the_voice_is_enrolled() {
+    let mut deployment = open();
+    let question = asked(&mut deployment);
     for (at, again) in [
         (1_000, "Actually no, I don't want that, please stop."),
         (2_000, "No."),

@@ -327,7 +327,8 @@ fn program(data: &Path, settings: &[(String, String)]) -> Command {
     command
 }
 
-fn run(data: &Path, settings: &[(String, String)], words: &[&str]) -> Value {
+/// Runs the program with this data folder; what it printed.
+pub fn run(data: &Path, settings: &[(String, String)], words: &[&str]) -> Value {
     let done = program(data, settings)
         .args(words)
         .arg("--json")

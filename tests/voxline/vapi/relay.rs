@@ -97,6 +97,44 @@ async fn transfers_and_every_other_question_are_theirs_to_answer() {
 }
 
 #[tokio::test]
+async fn a_stored_assistant_with_our_tools_by_hand_gets_none_again() {
+    let mut office = Office::open();
+    let mut deployment = relaying(&office.url(), &[("VOXLINE_VAPI_UPSTREAM_SECONDS", "7")]);
+    let named = |id: &str, name: &str| json!({"id": id, "type": "function", "function": {"name": name}});
+    for (shelf, entries) in [
+        ("tool", [named("t-pin", "verify_pin"), named("t-book", "book")]),
+        (
+            "assistant",
+            [
+                json!({"id": "a-9", "model": {"toolIds": ["t-book", "t-pin"]}}),
+                json!({"id": "a-8", "model": {"toolIds": ["t-book"]}}),
+            ],
+        ),
+    ] {
+        let shelved = json!({"do": "shelve", "shelf": shelf, "entries": entries});
+        assert_eq!(deployment.peer.ask(&shelved)["ok"], true);
+    }
+    let members = ["a-1", "a-9", "a-8"].map(|id| json!({ "assistantId": id }));
+    office.answers(
+        "assistant-request",
+        json!({"body": {"squad": {"members": members}}}),
+    );
+    let answer = deployment.ring("c-1", ALICE.0);
+    let merged = answer["squad"]["members"].as_array().unwrap();
+    assert_eq!(merged[..2], members[..2], "{answer}");
+    let added = merged[2]["assistantOverrides"]["tools:append"].as_array();
+    assert_eq!(added.map_or(0, Vec::len), 2, "{answer}");
+    // Alone, too.
+    office.answers("assistant-request", json!({ "body": members[1] }));
+    let answer = deployment.ring("c-2", ALICE.0);
+    assert_eq!(
+        answer["assistantOverrides"]["tools:append"],
+        Value::Null,
+        "{answer}"
+    );
+}
+
+#[tokio::test]
 async fn each_owner_of_tools_answers_their_own_and_the_results_are_joined() {
     let mut office = Office::open();
     let settings = [("VOXLINE_VAPI_TOOL_SECONDS", "0")];

@@ -65,6 +65,7 @@ fn taking_over_keeps_every_nested_field_that_is_not_ours() {
         "transfer-destination-request",
         "handoff-destination-request",
         "tool-calls",
+        "transfer-update",
     ] {
         assert!(messages.contains(&json!(message)), "{message} is sent no more");
     }

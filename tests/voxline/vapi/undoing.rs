@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 
 use super::account::{Deployment, OURS, THEIRS};
 use super::harness::NUMBER;
@@ -178,6 +179,27 @@ fn an_undoing_that_waits_in_a_draft_is_to_be_published() {
     assert_eq!(undone.code, 1);
     assert_eq!(undone.in_state("differs"), ["published version of assistant a-1"]);
     assert_eq!(deployment.bare_dump(), before);
+}
+
+#[tokio::test]
+async fn what_was_done_is_said_also_where_the_store_takes_no_note_of_it() {
+    let mut deployment = Deployment::open(&[]);
+    deployment.with_backend();
+    deployment.run(&["vapi", "apply", "--take-over"]);
+    let file = deployment.data.path().join("voxline.db");
+    let mut conn = SqliteConnection::connect(&format!("sqlite://{}", file.display()))
+        .await
+        .unwrap();
+    sqlx::query("CREATE TRIGGER refuse BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no'); END")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    conn.close().await.unwrap();
+    let undone = deployment.run(&["vapi", "undo"]);
+    assert_eq!(undone.code, 1);
+    for part in ["\"restored\"", "not noted in the store"] {
+        assert!(undone.said.contains(part), "{}", undone.said);
+    }
 }
 
 #[test]

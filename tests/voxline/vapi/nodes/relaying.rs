@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::harness::NUMBER;
+use super::super::harness::{NUMBER, run};
 use super::super::office::Office;
 use super::TwoNodes;
 
@@ -13,13 +13,8 @@ fn transcript(at: i64) -> Value {
     })
 }
 
-#[tokio::test]
-async fn a_backend_noted_at_one_node_has_all_nodes_messages_and_its_queue() {
-    let Some(mut nodes) = TwoNodes::open(false).await else {
-        return;
-    };
-    let mut office = Office::open();
-    // As `voxline vapi apply --take-over` leaves it at the node where it was run.
+/// Has the first node know the backend as `voxline vapi apply --take-over` leaves it where it was run, and both nodes begin anew.
+fn apply(nodes: &mut TwoNodes, office: &Office) {
     let noted = json!({"format": 1, "api_url": nodes.deployment.peer.address, "entries": [{
         "shelf": "phone-number", "id": "pn-1", "what": format!("number {NUMBER}"), "made": false,
         "before": {"server": {"url": office.url()}},
@@ -30,12 +25,27 @@ async fn a_backend_noted_at_one_node_has_all_nodes_messages_and_its_queue() {
     for node in [0, 1] {
         nodes.restart(node);
     }
+}
+
+/// What the backend is asked from now on, and what it answers.
+fn question(office: &mut Office) -> (Value, Value) {
     let destination = json!({"destination": {"type": "number", "number": "+12025550177"}});
     office.answers("transfer-destination-request", json!({ "body": destination }));
     let asked = json!({
         "type": "transfer-destination-request", "timestamp": 1, "phoneNumber": {"number": NUMBER},
         "call": {"id": "c-1"},
     });
+    (asked, destination)
+}
+
+#[tokio::test]
+async fn a_backend_noted_at_one_node_has_all_nodes_messages_and_its_queue() {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
+        return;
+    };
+    let mut office = Office::open();
+    apply(&mut nodes, &office);
+    let (asked, destination) = question(&mut office);
     for node in [0, 1] {
         assert_eq!(nodes.at(node).send(asked.clone()), destination, "at {node}");
     }
@@ -46,6 +56,25 @@ async fn a_backend_noted_at_one_node_has_all_nodes_messages_and_its_queue() {
     nodes.restart(1);
     let mut office = Office::at(port);
     office.got("transcript", 3);
+}
+
+#[tokio::test]
+async fn an_undo_where_nothing_was_applied_takes_no_backend_from_others() {
+    let Some(mut nodes) = TwoNodes::open(false).await else {
+        return;
+    };
+    let mut office = Office::open();
+    apply(&mut nodes, &office);
+    let (asked, destination) = question(&mut office);
+    let settings = nodes.deployment.settings.clone();
+    let undone = run(nodes.data.path(), &settings, &["vapi", "undo"]);
+    assert_eq!(undone[0]["what"], "nothing to undo", "{undone}");
+    nodes.restart(1);
+    assert_eq!(nodes.at(1).send(asked.clone()), destination);
+    let undone = nodes.deployment.run(&["vapi", "undo"]);
+    assert_eq!(undone[0]["what"], format!("number {NUMBER}"), "{undone}");
+    nodes.restart(1);
+    assert_ne!(nodes.at(1).send(asked), destination);
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! The carriers' side of the service: their webhooks and streams become calls at the switchboard.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Carrier;
@@ -15,11 +16,18 @@ use super::forward::Leg;
 use super::settings::CarrierSettings;
 use super::signature::Proofs;
 use super::token::CallTokens;
-use super::unseen::Unseen;
+use super::unseen::{Unseen, finish_unless_heard_elsewhere};
 use super::webhook::{self, ControlStyle, Digits, Event, Received, Ring, WebhookFault};
 use crate::store::{Provenance, StoreError};
 use crate::switchboard::{BoardError, CallSession, Switchboard};
 use crate::units::{CallId, DialedNumber, PhoneNumber};
+
+/// How long a store that cannot be read is asked for the call of a key: one that is lost would make a PIN of the others that
+/// nobody typed.
+const KEY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The time between two such tries.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The carriers' side of the service.
 pub struct Carriers {
@@ -31,6 +39,8 @@ pub struct Carriers {
     asked: Arc<Asked>,
     /// Calls that ended and are not known here.
     unseen: Unseen,
+    /// Cancelled when the service begins to shut down.
+    leaving: CancellationToken,
     /// Commands Telnyx's calls, where there is a key for it.
     commander: Option<Arc<Commander>>,
     /// What a shutdown waits for.
@@ -45,13 +55,14 @@ struct Known {
 }
 
 impl Carriers {
-    /// Makes ready to answer carriers; a shutdown waits for `tasks`.
+    /// Makes ready to answer carriers; a shutdown cancels `leaving`, and waits for `tasks`.
     ///
     /// # Errors
     /// [`CommandFault::Client`] when Telnyx is to be commanded and there is nothing to do it with.
     pub fn open(
         board: Arc<Switchboard>,
         settings: CarrierSettings,
+        leaving: CancellationToken,
         tasks: TaskTracker,
     ) -> Result<Self, CommandFault> {
         let commander = settings.telnyx_api.clone().map(Commander::new).transpose()?;
@@ -61,6 +72,7 @@ impl Carriers {
             tokens: CallTokens::new(store.clone(), settings.token_lifetime),
             asked: Arc::new(Asked::new(store)),
             unseen: Unseen::default(),
+            leaving,
             commander: commander.map(Arc::new),
             settings,
             tasks,
@@ -210,28 +222,25 @@ impl Carriers {
         Ok(Known { forwarded, token })
     }
 
-    /// The token of a call's stream. Where a store that other nodes share does not take it in time there is none: the caller
-    /// is handed on all the same, with what is known.
+    /// The token of a call's stream. A store that other nodes share and that is slow costs what they know of the call, and not
+    /// the token.
     async fn token(&self, carrier: Carrier, ring: &Ring, forwarded: Option<&PhoneNumber>) -> Option<String> {
-        let made = async {
-            let token = self.tokens.issue(carrier, &ring.call, &ring.dialed).await?;
-            if token.is_some() && self.settings.twilio_pin.is_some() && carrier == Carrier::Twilio {
-                self.asked.ask(&ring.call, forwarded).await?;
-            }
-            Ok::<_, StoreError>(token)
-        };
         // The record of what the call began with may have taken half of the budget.
-        match timeout(self.settings.budget / 3, made).await {
-            Ok(Ok(token)) => token,
-            Ok(Err(fault)) => {
-                tracing::error!(call.id = %ring.call, %carrier, %fault, "call {} is not heard: {fault}", ring.call);
-                None
-            }
-            Err(_) => {
-                tracing::error!(call.id = %ring.call, %carrier, "call {} is not heard: the store is slow", ring.call);
-                None
-            }
+        let until = tokio::time::Instant::now() + self.settings.budget / 3;
+        let token = self
+            .tokens
+            .issue(carrier, &ring.call, &ring.dialed, until)
+            .await?;
+        if self.settings.twilio_pin.is_some() && carrier == Carrier::Twilio {
+            let (asked, call, forwarded) = (Arc::clone(&self.asked), ring.call.clone(), forwarded.cloned());
+            let told = self.tasks.spawn(async move {
+                if let Err(fault) = asked.ask(&call, forwarded.as_ref()).await {
+                    tracing::warn!(call.id = %call, %fault, "who forwarded call {call} is known at this node alone: {fault}");
+                }
+            });
+            let _ = timeout_at(until, told).await;
         }
+        Some(token)
     }
 
     /// Takes what a caller typed who was asked for a PIN, and hands them on whatever it was. It is tried meanwhile: what it
@@ -312,20 +321,31 @@ impl Carriers {
     pub fn ended(&self, call: &CallId) {
         match self.board.find_call_session(call) {
             Some(call_session) if call_session.is_listened_to() => {}
-            // Where other nodes share the store one of them may hear it, and has the last word.
-            Some(call_session) if !self.board.store().is_shared() => {
-                self.tasks.spawn(async move { call_session.finish().await });
+            Some(call_session) => {
+                let leaving = self.leaving.clone();
+                self.tasks
+                    .spawn(async move { finish_unless_heard_elsewhere(&call_session, &leaving).await });
             }
-            _ => self.unseen.end(&self.board, call),
+            None => self.unseen.end(&self.board, call, (&self.tasks, &self.leaving)),
         }
     }
 }
 
-/// The session of a call that goes on and has none here; `None` of one that is unknown to the store.
+/// The session of a call that goes on and has none here; `None` of one that is unknown to the store. A store that cannot be
+/// read is asked again for a while.
 async fn recorded(board: &Switchboard, call: &CallId) -> Result<Option<Arc<CallSession>>, BoardError> {
-    match board.store().call(call).await? {
-        Some(record) => board.known_call_session(call, &record.number).await.map(Some),
-        None => Ok(None),
+    let begun = Instant::now();
+    loop {
+        let found = async {
+            match board.call_record(call).await? {
+                Some(record) => board.known_call_session(call, &record.number).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        match found.await {
+            Err(BoardError::Store(_)) if begun.elapsed() < KEY_PATIENCE => sleep(AGAIN).await,
+            found => return found,
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! One-time call tokens: what a voice webhook gives a carrier, and the call's stream brings back.
 //!
 //! A token opens one stream, of the one call it was made for, on the number that was dialed, within minutes. It is kept
-//! as a hash: on one machine in memory, and in the store from a shutdown to the next start; where several nodes share a
-//! store in it alone, so that the stream may come to any of them and is taken by one.
+//! as a hash: in memory, and in the store from a shutdown to the next start; where several nodes share a store also there at
+//! once, so that the stream may come to any of them and is taken by one. A shared store that does not answer costs the other
+//! nodes' knowledge of the token, and not the call: the node that made it takes it by its memory.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use tokio::time::{timeout, timeout_at};
 use uuid::Builder;
 
 use super::Carrier;
@@ -22,19 +24,27 @@ const MOST: usize = 10_000;
 /// Bytes of a token: as many as nobody guesses.
 const BYTES: usize = 24;
 
+/// How long a stream whose token was made here waits for a shared store to say whether another node took it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The tokens that wait for their streams.
 pub struct CallTokens {
     store: Store,
     lifetime: Duration,
-    /// Those that wait here; none where other nodes share the store.
-    waiting: Mutex<HashMap<[u8; 32], Waiting>>,
+    /// Those that were made here, until their streams come here.
+    waiting: Arc<Mutex<WaitingTokens>>,
 }
+
+/// By their hashes.
+type WaitingTokens = HashMap<[u8; 32], Waiting>;
 
 struct Waiting {
     carrier: Carrier,
     call: CallId,
     number: DialedNumber,
     expires: Instant,
+    /// Whether it is known to have come into the store, so that whether it is there says whether it was used.
+    is_stored: bool,
 }
 
 impl CallTokens {
@@ -43,45 +53,42 @@ impl CallTokens {
         Self {
             store,
             lifetime,
-            waiting: Mutex::default(),
+            waiting: Arc::default(),
         }
     }
 
     /// A token for the stream of `call`: letters and digits alone, so that it fits any carrier's document; a UUID for
     /// Asterisk, whose AudioSocket brings nothing else.
-    /// `None` when the system has no random numbers; then there is no token, never a weak one.
-    ///
-    /// # Errors
-    /// [`StoreError`] when a shared store cannot be written.
+    /// `None` when the system has no random numbers; then there is no token, never a weak one. Other nodes of a shared store
+    /// have until `until` to be told of it, and are told afterwards where that is too soon.
     pub async fn issue(
         &self,
         carrier: Carrier,
         call: &CallId,
         number: &DialedNumber,
-    ) -> Result<Option<String>, StoreError> {
-        let Some(token) = random(carrier) else {
-            return Ok(None);
+        until: tokio::time::Instant,
+    ) -> Option<String> {
+        let token = random(carrier)?;
+        let entry = Waiting {
+            carrier,
+            call: call.clone(),
+            number: number.clone(),
+            expires: Instant::now() + self.lifetime,
+            is_stored: false,
         };
-        let (call, number) = (call.clone(), number.clone());
+        self.remember(hash(&token), entry);
         if self.store.is_shared() {
             let kept = CallToken {
                 sha256: hash(&token),
                 carrier: carrier.name().to_owned(),
-                call,
-                number,
+                call: call.clone(),
+                number: number.clone(),
                 expires_at: OffsetDateTime::now_utc() + self.lifetime,
             };
-            self.store.keep_call_tokens(&[kept]).await?;
-        } else {
-            let entry = Waiting {
-                carrier,
-                call,
-                number,
-                expires: Instant::now() + self.lifetime,
-            };
-            self.remember(hash(&token), entry);
+            let keeping = tokio::spawn(keep(self.store.clone(), Arc::clone(&self.waiting), kept));
+            let _ = timeout_at(until, keeping).await;
         }
-        Ok(Some(token))
+        Some(token)
     }
 
     /// The call and number that `token` was made for, if it waits for a stream of `carrier` that calls its
@@ -89,7 +96,7 @@ impl CallTokens {
     /// comes of it, the token is used.
     ///
     /// # Errors
-    /// [`StoreError`] when a shared store cannot be written.
+    /// [`StoreError`] when it was not made here, and a shared store cannot be written.
     pub async fn redeem(
         &self,
         token: &str,
@@ -97,15 +104,18 @@ impl CallTokens {
         ids: &[String],
     ) -> Result<Option<(CallId, DialedNumber)>, StoreError> {
         let hash = hash(token);
-        let found = if self.store.is_shared() {
-            let found = self.store.take_call_token(&hash).await?;
-            found.map(|kept| (kept.carrier == carrier.name(), kept.call, kept.number))
-        } else {
-            let found = self.waiting().remove(&hash);
-            found.map(|waiting| {
+        let waiting = self.waiting().remove(&hash);
+        let found = match waiting {
+            Some(waiting) => {
+                let is_taken = self.store.is_shared() && self.was_taken(hash, waiting.is_stored).await;
                 let fits = waiting.carrier == carrier && waiting.expires > Instant::now();
-                (fits, waiting.call, waiting.number)
-            })
+                Some((fits && !is_taken, waiting.call, waiting.number))
+            }
+            None if self.store.is_shared() => {
+                let found = self.store.take_call_token(&hash).await?;
+                found.map(|kept| (kept.carrier == carrier.name(), kept.call, kept.number))
+            }
+            None => None,
         };
         Ok(found.and_then(|(fits, call, number)| {
             let named = carrier == Carrier::Asterisk || ids.iter().any(|id| id == call.as_str());
@@ -113,19 +123,39 @@ impl CallTokens {
         }))
     }
 
+    /// Takes a token that was made here out of the store; whether another node has taken it before, as far as that is known in
+    /// time.
+    async fn was_taken(&self, hash: [u8; 32], is_stored: bool) -> bool {
+        let store = self.store.clone();
+        // In a task of its own: it is taken out also where that is not waited for.
+        let taking = tokio::spawn(async move { store.take_call_token(&hash).await });
+        let taken = timeout(PATIENCE, taking).await;
+        is_stored && matches!(taken, Ok(Ok(Ok(None))))
+    }
+
     /// Whether any stream of `carrier` is waited for.
     ///
     /// # Errors
-    /// [`StoreError`] when a shared store cannot be read.
+    /// [`StoreError`] when none was told to come here, and a shared store cannot be read.
     pub async fn expects(&self, carrier: Carrier) -> Result<bool, StoreError> {
-        if self.store.is_shared() {
-            return self.store.has_call_tokens(carrier.name()).await;
-        }
         let now = Instant::now();
-        let waiting = self.waiting();
-        Ok(waiting
-            .values()
-            .any(|waiting| waiting.carrier == carrier && waiting.expires > now))
+        let (any, any_unstored) = {
+            let waiting = self.waiting();
+            let of_it = waiting
+                .values()
+                .filter(|waiting| waiting.carrier == carrier && waiting.expires > now);
+            let of_it = of_it.map(|waiting| waiting.is_stored);
+            of_it.fold((false, false), |(_, any), is_stored| (true, any || !is_stored))
+        };
+        if any_unstored || !self.store.is_shared() {
+            return Ok(any);
+        }
+        let asked = self.store.has_call_tokens(carrier.name());
+        if !any {
+            return asked.await;
+        }
+        // Other nodes may have taken all of them.
+        Ok(!matches!(timeout(PATIENCE, asked).await, Ok(Ok(false))))
     }
 
     /// Takes up the tokens that waited when the service last ended.
@@ -148,6 +178,7 @@ impl CallTokens {
                     call: kept.call,
                     number: kept.number,
                     expires: Instant::now() + left.min(self.lifetime),
+                    is_stored: false,
                 };
                 self.remember(kept.sha256, entry);
             }
@@ -155,7 +186,7 @@ impl CallTokens {
         Ok(())
     }
 
-    /// Puts the tokens that wait into the store, for the next run of the service.
+    /// Puts the tokens that wait and are not there into the store, for the next run of the service and for other nodes.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be written.
@@ -163,13 +194,16 @@ impl CallTokens {
         let (at, now) = (OffsetDateTime::now_utc(), Instant::now());
         let tokens: Vec<CallToken> = self
             .waiting()
-            .drain()
-            .map(|(sha256, waiting)| CallToken {
-                sha256,
-                carrier: waiting.carrier.name().to_owned(),
-                call: waiting.call,
-                number: waiting.number,
-                expires_at: at + waiting.expires.saturating_duration_since(now),
+            .iter_mut()
+            .filter_map(|(sha256, waiting)| {
+                let was_stored = std::mem::replace(&mut waiting.is_stored, true);
+                (!was_stored).then(|| CallToken {
+                    sha256: *sha256,
+                    carrier: waiting.carrier.name().to_owned(),
+                    call: waiting.call.clone(),
+                    number: waiting.number.clone(),
+                    expires_at: at + waiting.expires.saturating_duration_since(now),
+                })
             })
             .collect();
         if tokens.is_empty() {
@@ -192,8 +226,26 @@ impl CallTokens {
         waiting.insert(hash, entry);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<[u8; 32], Waiting>> {
+    fn waiting(&self) -> MutexGuard<'_, WaitingTokens> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has the other nodes of a shared store know of a token, unless its stream came here meanwhile.
+async fn keep(store: Store, waiting: Arc<Mutex<WaitingTokens>>, token: CallToken) {
+    if let Err(fault) = store.keep_call_token(&token).await {
+        let id = &token.call;
+        tracing::warn!(call.id = %id, %fault, "the stream of call {id} is known at this node alone: {fault}");
+        return;
+    }
+    let is_waiting = {
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = waiting.get_mut(&token.sha256);
+        entry.map(|entry| entry.is_stored = true)
+    };
+    if is_waiting.is_none() {
+        // Where it cannot be taken out, it stands there until its time is over.
+        let _ = store.take_call_token(&token.sha256).await;
     }
 }
 
@@ -239,7 +291,8 @@ mod tests {
 
     async fn issued(tokens: &CallTokens, carrier: Carrier) -> String {
         let (id, number) = call();
-        tokens.issue(carrier, &id, &number).await.unwrap().unwrap()
+        let until = tokio::time::Instant::now();
+        tokens.issue(carrier, &id, &number, until).await.unwrap()
     }
 
     /// What a stream gets that brings `token` and calls its call by these.

@@ -83,10 +83,15 @@ impl AppState {
     /// [`ServeError::Telemetry`] when another library in this process has taken the metrics;
     /// [`ServeError::Carriers`] when Telnyx cannot be commanded.
     pub fn new(board: Arc<Switchboard>, settings: AppSettings) -> Result<Arc<Self>, ServeError> {
-        let tasks = TaskTracker::new();
+        let (leaving, tasks) = (CancellationToken::new(), TaskTracker::new());
         let upload_room = UploadRoom::new(board.limits().max_bytes);
         Ok(Arc::new(Self {
-            carriers: Carriers::open(Arc::clone(&board), settings.carriers, tasks.clone())?,
+            carriers: Carriers::open(
+                Arc::clone(&board),
+                settings.carriers,
+                leaving.clone(),
+                tasks.clone(),
+            )?,
             board,
             insecure_dev: settings.insecure_dev,
             vapi: settings.vapi,
@@ -99,7 +104,7 @@ impl AppState {
             sessions: Sessions::new(settings.console),
             timeouts: settings.timeouts,
             metrics: telemetry::install().ok_or(ServeError::Telemetry)?,
-            leaving: CancellationToken::new(),
+            leaving,
             tasks,
         }))
     }

@@ -1,13 +1,14 @@
 //! PINs on a call: typed, told or spoken, tried once each, and counted whoever gave them.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
-use super::call_session::CallSession;
+use super::call_session::{CallSession, PIN_PATIENCE};
 use super::call_verdict::Said;
 use super::key_presses::{KeyPresses, SETTLING};
 use super::keypad::{Typed, is_pin};
@@ -16,6 +17,9 @@ use super::wrong_pins::FoundWrong;
 use crate::evidence::spoken;
 use crate::store::{Pin, PinAttempt, PinTry, StoreError};
 use crate::units::UserId;
+
+/// The pause before a shared store that did not take a key is asked again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 impl CallSession {
     /// Tries a PIN (T4). `digits` may be text: digits typed, digits spoken, or Vapi's keypad message.
@@ -115,7 +119,9 @@ impl CallSession {
 
     /// Takes a key that came by a webhook of its own and was pressed at `at`, by the carrier's clock; to be spawned, for it waits
     /// a second for keys that were pressed before it. The same key of that time comes once, to whichever nodes of a shared
-    /// store its webhooks come, and the node that has the last digit of a PIN tries it. The call does not end before.
+    /// store its webhooks come, and the node that has the last digit of a PIN tries it. The call does not end before. A store that
+    /// does not take it is asked again for as long as the last word waits for PINs; after that no PIN is made of what is being
+    /// typed, up to a `#`, a `*` or a pause.
     pub fn pressed_at(self: Arc<Self>, key: char, at: OffsetDateTime) -> impl Future<Output = ()> + Send {
         let counts = self.trying.token();
         async move {
@@ -130,13 +136,31 @@ impl CallSession {
     async fn take_press(&self, key: char, at: OffsetDateTime) -> Result<(), StoreError> {
         let identity = &self.context.services.identity;
         let (length, timeout) = (identity.pin_length, identity.keypad_timeout);
-        self.change_presses(move |presses| presses.add(key, at)).await?;
+        let added = self.change_in_time(move |presses| presses.add(key, at)).await;
+        if added.is_err() {
+            self.lost_key.store(true, Ordering::Release);
+        }
+        added?;
         sleep(SETTLING).await;
         let press = move |presses: &mut KeyPresses| presses.press(at, length, timeout);
-        for digits in self.change_presses(press).await? {
+        for digits in self.change_in_time(press).await? {
             self.try_pin(&digits, PinWay::Keypad).await;
         }
         Ok(())
+    }
+
+    /// As [`CallSession::change_presses`], again and again for as long as the last word waits for PINs.
+    async fn change_in_time<T: Send>(
+        &self,
+        change: impl Fn(&mut KeyPresses) -> T + Copy + Send,
+    ) -> Result<T, StoreError> {
+        let begun = Instant::now();
+        loop {
+            match self.change_presses(change).await {
+                Err(_) if begun.elapsed() < PIN_PATIENCE => sleep(AGAIN).await,
+                done => return done,
+            }
+        }
     }
 
     /// Changes what came of the call's keys: in memory, or where other nodes have their part in it.
@@ -149,12 +173,22 @@ impl CallSession {
             let mut presses = self.key_presses.lock().unwrap_or_else(PoisonError::into_inner);
             return Ok(change(&mut presses));
         }
+        let mut spoils = false;
         let changed = store.change_keypad(self.id(), |kept| {
             let mut presses = KeyPresses::read(kept);
+            // Asked when it is this one's turn: what is lost meanwhile counts.
+            spoils = self.lost_key.swap(false, Ordering::AcqRel);
+            if spoils {
+                presses.spoil();
+            }
             let given = change(&mut presses);
             (presses.text(), given)
         });
-        changed.await
+        let changed = changed.await;
+        if spoils && changed.is_err() {
+            self.lost_key.store(true, Ordering::Release);
+        }
+        changed
     }
 
     /// Whether digits that were typed as a whole can be a PIN: `identity.pin_length` of them, or fewer, though at least four:

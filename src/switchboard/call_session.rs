@@ -33,7 +33,7 @@ use crate::verdict::Identification;
 use crate::verdict::chain::{Identity, SpeakerReason, nothing_known};
 
 /// How long the last word on a call waits for the PINs that are being tried.
-const PIN_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PIN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Everything that is known of one call.
 pub struct CallSession {
@@ -48,6 +48,8 @@ pub struct CallSession {
     pub(super) keypad: Mutex<StreamKeypad>,
     /// The keys that come by webhooks, where no other node shares the store.
     pub(super) key_presses: Mutex<KeyPresses>,
+    /// Whether a shared store did not take one of them.
+    pub(super) lost_key: AtomicBool,
     /// The PINs being tried; closed from the beginning, so that waiting ends whenever there are none.
     pub(super) trying: TaskTracker,
     touched: Mutex<Instant>,
@@ -104,6 +106,7 @@ impl CallSession {
             streams: AtomicU64::new(before.known.streams),
             keypad: Mutex::default(),
             key_presses: Mutex::default(),
+            lost_key: AtomicBool::new(false),
             trying,
             touched: Mutex::new(Instant::now()),
             state: tokio::sync::Mutex::new(State {
@@ -206,10 +209,8 @@ impl CallSession {
 
     /// Waits until no PIN is being tried: what was typed before the end belongs to the call.
     pub(super) async fn pins_tried(&self) {
-        if tokio::time::timeout(PIN_PATIENCE, self.trying.wait())
-            .await
-            .is_err()
-        {
+        let tried = tokio::time::timeout(PIN_PATIENCE, self.trying.wait());
+        if tried.await.is_err() {
             let id = self.id();
             tracing::warn!(call.id = %id, "call {id} ended without the answer to a PIN");
         }

@@ -45,6 +45,18 @@ impl CallSession {
         self.streams.load(Ordering::Acquire) > stream
     }
 
+    /// Whether another node is known to hear the call, by all that is stored of it.
+    pub async fn is_heard_elsewhere(&self) -> bool {
+        let services = &self.context.services;
+        if !services.store.is_shared() {
+            return false;
+        }
+        self.follow_others().await;
+        let state = self.state.lock().await;
+        let heard = &state.evidence.voice.heard;
+        heard.is_heard_elsewhere(services.node, self.context.now())
+    }
+
     /// Has other nodes, where there may be any, know that a stream is heard still, or that it is not any more; whether they could
     /// be told. A store that cannot be read takes no name from a call in which nobody speaks.
     pub(super) async fn note_stream(&self, stream: u64, is_heard: bool) -> bool {

@@ -150,10 +150,16 @@ impl Switchboard {
         self.calls.find(call)
     }
 
-    /// Lets go of calls that are over, and ends those that nobody has had news of for long.
+    /// Lets go of calls that are over, and ends those that nobody has had news of for long. What nodes of a shared store keep for
+    /// one another of calls under way goes when its time is over.
     pub async fn tidy_call_sessions(&self) {
         for quiet in self.calls.sweep() {
             quiet.finish().await;
+        }
+        if self.store.is_shared() {
+            // A store that is out of order is told by readiness.
+            let _ = self.store.forget_call_tokens().await;
+            let _ = self.store.forget_keypads().await;
         }
     }
 

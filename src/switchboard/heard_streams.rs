@@ -69,6 +69,12 @@ impl HeardStreams {
         self.heard(now).any(|heard| heard != stream)
     }
 
+    /// Whether any stream is heard that came to another node than this one.
+    pub fn is_heard_elsewhere(&self, node: u32, now: OffsetDateTime) -> bool {
+        // The lower half of its number.
+        self.heard(now).any(|heard| heard as u32 != node)
+    }
+
     /// When there last was news of any other stream than this one.
     pub fn latest_of_others(&self, stream: u64) -> Option<OffsetDateTime> {
         let others = self.0.iter().filter(|sign| sign.stream != stream);
@@ -84,6 +90,16 @@ impl HeardStreams {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_that_came_here_is_heard_at_no_other_node() {
+        let (now, mut heard) = (OffsetDateTime::now_utc(), HeardStreams::default());
+        let here = next_stream(0, 4);
+        heard.note(here, true, now);
+        assert!(!heard.is_heard_elsewhere(4, now) && heard.is_heard_elsewhere(5, now));
+        heard.note(next_stream(here, 5), true, now);
+        assert!(heard.is_heard_elsewhere(4, now) && !heard.is_heard_elsewhere(4, now + HOLDS));
+    }
 
     #[test]
     fn streams_that_begin_at_two_nodes_at_once_are_two_and_the_next_is_later() {

@@ -49,11 +49,16 @@ impl KeyPresses {
         }
         let is_late = self.pressed.last().is_some_and(|last| press.0 < *last);
         if is_late || self.waiting.len() >= MOST_WAITING {
-            self.keypad.spoil();
+            self.spoil();
             return;
         }
         let turn = self.waiting.partition_point(|(other, _)| *other <= press.0);
         self.waiting.insert(turn, press);
+    }
+
+    /// Makes no PIN of what is being typed: a key of it was lost.
+    pub fn spoil(&mut self) {
+        self.keypad.spoil();
     }
 
     /// Presses the keys that wait, up to one that was pressed at `until`, and gives the PINs that they complete.
@@ -127,6 +132,16 @@ mod tests {
         assert_eq!(come(&mut presses, &again), ["4821"]);
         let later = [('4', 30), ('8', 31), ('2', 32), ('1', 33)];
         assert_eq!(come(&mut presses, &later), ["4821"]);
+    }
+
+    #[test]
+    fn a_key_that_was_lost_makes_no_pin_of_the_others() {
+        let mut presses = KeyPresses::default();
+        assert!(come(&mut presses, &[('4', 1), ('8', 2)]).is_empty());
+        presses.spoil();
+        assert!(come(&mut presses, &[('1', 4), ('4', 5), ('8', 6)]).is_empty());
+        let again = [('*', 7), ('4', 8), ('8', 9), ('2', 10), ('1', 11)];
+        assert_eq!(come(&mut presses, &again), ["4821"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::store::database::{query, query_as};
+use crate::store::database::{Query, query, query_as};
 use crate::store::values::{now, read, read_time, time_text};
 use crate::store::{Store, StoreError};
 use crate::units::{CallId, DialedNumber};
@@ -44,35 +44,55 @@ impl CallToken {
     }
 }
 
+/// What keeps a token.
+fn insertion(token: &CallToken) -> Query {
+    query(
+        "INSERT INTO call_tokens (sha256, carrier, call_id, number, expires_at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (sha256) DO NOTHING",
+    )
+    .bind(&token.sha256[..])
+    .bind(&token.carrier)
+    .bind(token.call.as_str())
+    .bind(token.number.as_e164())
+    .bind(time_text(token.expires_at))
+}
+
 impl Store {
-    /// Keeps tokens until their streams come. Those whose time is over go, and the oldest where there are too many.
+    /// Keeps a token until its stream comes. A ringing call waits for that, so it takes no turn among those who write.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be written.
+    pub async fn keep_call_token(&self, token: &CallToken) -> Result<(), StoreError> {
+        insertion(token).execute(self.writers()).await?;
+        Ok(())
+    }
+
+    /// The same with many at a time.
+    ///
+    /// # Errors
+    /// Likewise.
     pub async fn keep_call_tokens(&self, tokens: &[CallToken]) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_beside().await?;
         for token in tokens {
-            query(
-                "INSERT INTO call_tokens (sha256, carrier, call_id, number, expires_at) VALUES ($1, $2, $3, $4, $5) \
-                 ON CONFLICT (sha256) DO NOTHING",
-            )
-            .bind(&token.sha256[..])
-            .bind(&token.carrier)
-            .bind(token.call.as_str())
-            .bind(token.number.as_e164())
-            .bind(time_text(token.expires_at))
-            .execute(&mut tx)
-            .await?;
+            insertion(token).execute(&mut tx).await?;
         }
+        Ok(tx.commit().await?)
+    }
+
+    /// Forgets the tokens whose time is over, and the oldest where there are too many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be written.
+    pub async fn forget_call_tokens(&self) -> Result<(), StoreError> {
         query("DELETE FROM call_tokens WHERE expires_at <= $1")
             .bind(time_text(now()))
-            .execute(&mut tx)
+            .execute(self.writers())
             .await?;
         query("DELETE FROM call_tokens WHERE seq <= (SELECT MAX(seq) FROM call_tokens) - $1")
             .bind(MOST)
-            .execute(&mut tx)
+            .execute(self.writers())
             .await?;
-        Ok(tx.commit().await?)
+        Ok(())
     }
 
     /// Takes the token with this hash: whoever asks first has it. `None` where there is none, or its time is over.

@@ -1,4 +1,5 @@
-//! What is being typed on callers' keypads whose keys come by webhooks, for whichever node a key comes to.
+//! What is being typed on callers' keypads whose keys come by webhooks, for whichever node a key comes to. It goes with the last
+//! word on its call, and where that never comes after an hour.
 
 use time::Duration;
 use zeroize::Zeroizing;
@@ -32,32 +33,42 @@ impl Store {
         call: &CallId,
         change: impl FnOnce(Option<&str>) -> (String, T) + Send,
     ) -> Result<T, StoreError> {
-        let mut tx = self.write().await?;
-        let at = now();
-        query("DELETE FROM keypads WHERE changed_at < $1")
-            .bind(time_text(at - KEPT))
-            .execute(&mut tx)
-            .await?;
-        let row: Option<(Vec<u8>,)> = query_as("SELECT typed FROM keypads WHERE call_id = $1")
-            .bind(call.as_str())
-            .fetch_optional(&mut tx)
-            .await?;
+        // Beside whoever writes of other calls: each key comes here twice.
+        let mut tx = self.write_beside().await?;
+        // From here on the row is this one's, whoever else is at it.
+        let (sealed,): (Vec<u8>,) = query_as(
+            "INSERT INTO keypads (call_id, typed, changed_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (call_id) DO UPDATE SET changed_at = excluded.changed_at RETURNING typed",
+        )
+        .bind(call.as_str())
+        .bind(Vec::<u8>::new())
+        .bind(time_text(now()))
+        .fetch_one(&mut tx)
+        .await?;
         let keys = tx.keys().await?;
-        // What a key sealed that is gone by now is forgotten.
-        let kept = row.and_then(|(sealed,)| keys.open(place(call), &sealed));
+        // What a key sealed that is gone by now is forgotten; what is new does not open either.
+        let kept = keys.open(place(call), &sealed);
         let kept = kept.as_ref().and_then(|plain| std::str::from_utf8(plain).ok());
         let (next, given) = change(kept);
         let next = Zeroizing::new(next);
-        query(
-            "INSERT INTO keypads (call_id, typed, changed_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (call_id) DO UPDATE SET typed = excluded.typed, changed_at = excluded.changed_at",
-        )
-        .bind(call.as_str())
-        .bind(keys.seal(place(call), next.as_bytes())?)
-        .bind(time_text(at))
-        .execute(&mut tx)
-        .await?;
+        query("UPDATE keypads SET typed = $2 WHERE call_id = $1")
+            .bind(call.as_str())
+            .bind(keys.seal(place(call), next.as_bytes())?)
+            .execute(&mut tx)
+            .await?;
         tx.commit().await?;
         Ok(given)
+    }
+
+    /// Forgets what was typed on calls of whose end no word came.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be written.
+    pub async fn forget_keypads(&self) -> Result<(), StoreError> {
+        query("DELETE FROM keypads WHERE changed_at < $1")
+            .bind(time_text(now() - KEPT))
+            .execute(self.writers())
+            .await?;
+        Ok(())
     }
 }

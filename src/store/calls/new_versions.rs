@@ -194,6 +194,13 @@ impl Store {
         // Also of what is no news: among its likeliest there may be others than in the version before.
         note_users(&mut tx, call, &named).await?;
         note_use(&mut tx, recognised(&named), record.updated_at).await?;
+        if record.is_final {
+            // Half a PIN is nobody's any more.
+            query("DELETE FROM keypads WHERE call_id = $1")
+                .bind(call)
+                .execute(&mut tx)
+                .await?;
+        }
         tx.commit().await?;
         Ok(true)
     }

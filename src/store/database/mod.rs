@@ -20,5 +20,5 @@ pub(crate) use examined::DAMAGED_TABLES;
 pub(super) use clock::Readings;
 pub(super) use facts::{read_fact, read_text_fact, write_fact};
 pub(super) use handle::Listed;
-pub(super) use sql::{Pool, Tx, Value, bound, each, query, query_as};
+pub(super) use sql::{Pool, Query, Tx, Value, bound, each, query, query_as};
 pub(super) use sqlite::PATIENCE;

@@ -3,21 +3,30 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use voxline::carriers::Carrier;
 
 use super::audiosocket::{HANG_UP, audio, connect, frame, uuid};
-use super::frames::start;
+use super::frames::{media, start, stop};
 use super::gather::{PROMPT, types};
 use super::peer::{ALICE, CALLER, Call, Deployment, PIN, recorded};
 use crate::postgres;
 use crate::process::Service;
 
+/// What an erasure or a change of keys holds while it is at work: who writes waits for that.
+const ALONE: &str = "SELECT pg_advisory_xact_lock(hashtextextended('voxline ' || current_schema(), 0))";
+
+/// What no token comes past.
+const NO_TOKENS: &str = "LOCK TABLE call_tokens IN ACCESS EXCLUSIVE MODE";
+
 struct TwoNodes {
     /// With the node that is spoken to.
     deployment: Deployment,
     other: Service,
+    /// Where their database is.
+    url: String,
     _data: TempDir,
 }
 
@@ -40,8 +49,18 @@ impl TwoNodes {
         Some(Self {
             deployment,
             other,
+            url,
             _data: data,
         })
+    }
+
+    /// Holds this lock until the connection is closed.
+    async fn holding(&self, lock: &'static str) -> PgConnection {
+        let mut conn = PgConnection::connect(&self.url).await.unwrap();
+        for statement in ["BEGIN", lock] {
+            sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+        }
+        conn
     }
 
     /// What is sent from now on comes to the other node.
@@ -216,4 +235,111 @@ async fn what_a_caller_typed_may_come_to_another_node_and_counts_once() {
     nodes.deployment.send(Carrier::Twilio, &over).await;
     nodes.deployment.verdict(id).await;
     assert_eq!(nodes.tries().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_rings_while_all_who_write_wait_is_heard() {
+    let prompt = ("VOXLINE_TWILIO_PIN_PROMPT", PROMPT);
+    let Some(mut nodes) = TwoNodes::open(&[prompt]).await else {
+        return;
+    };
+    let held = nodes.holding(ALONE).await;
+    // Of its caller other nodes have to be told in transactions besides.
+    nodes.deployment.token(Carrier::Twilio, &call("CA-waits")).await;
+    let id = "eac94337-b1cd-499b-82d1-b39bca50dc33";
+    let token = nodes.deployment.token(Carrier::Plivo, &call(id)).await;
+    let mut stream = nodes.deployment.open(Carrier::Plivo, &[]).await.unwrap();
+    stream
+        .play(Carrier::Plivo, id, &token, &recorded("alice-1"), "")
+        .await;
+    held.close().await.unwrap();
+    let said = nodes.deployment.verdict(id).await;
+    assert_eq!(said["outcome"], "identified", "{said}");
+}
+
+#[tokio::test]
+async fn a_stream_is_heard_once_where_the_store_takes_no_token() {
+    let Some(mut nodes) = TwoNodes::open(&[]).await else {
+        return;
+    };
+    let held = nodes.holding(NO_TOKENS).await;
+    let id = "v2:untold";
+    let token = nodes.deployment.token(Carrier::Telnyx, &call(id)).await;
+    let mut stream = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
+    stream
+        .play(Carrier::Telnyx, id, &token, &recorded("alice-1"), "")
+        .await;
+    let said = nodes.deployment.verdict(id).await;
+    assert_eq!(said["outcome"], "identified", "{said}");
+    assert_eq!(
+        said["line_owner"]["user_id"],
+        json!(nodes.deployment.alice),
+        "{said}"
+    );
+    held.close().await.unwrap();
+    // What was on its way into the store is taken out again.
+    for _ in 0..2 {
+        let mut refusal = None;
+        for _ in 0..1_200 {
+            refusal = nodes.deployment.open(Carrier::Telnyx, &[]).await.err();
+            if refusal.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(refusal, Some(401));
+        nodes.turn();
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_no_stream_ends_is_over_on_record_before_a_shutdown() {
+    let Some(mut nodes) = TwoNodes::open(&[]).await else {
+        return;
+    };
+    let (status, said) = nodes
+        .deployment
+        .ring(Carrier::Bandwidth, &call("c-unheard"))
+        .await;
+    assert_eq!(status, 200, "{said}");
+    let end = json!({"eventType": "disconnect", "callId": "c-unheard"}).to_string();
+    nodes.deployment.send(Carrier::Bandwidth, &end).await;
+    let service = &mut nodes.deployment.service;
+    service.tell("-TERM");
+    assert!(service.child().wait().unwrap().success());
+    nodes.turn();
+    let said = nodes.deployment.verdict("c-unheard").await;
+    let alice = json!(nodes.deployment.alice);
+    assert_eq!(said["line_owner"]["user_id"], alice, "{said}");
+}
+
+#[tokio::test]
+async fn the_node_that_hears_says_the_last_word_wherever_the_end_is_told() {
+    let Some(mut nodes) = TwoNodes::open(&[]).await else {
+        return;
+    };
+    let ringing = call("v2:heard");
+    let token = nodes.deployment.token(Carrier::Telnyx, &ringing).await;
+    nodes.turn();
+    let mut stream = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
+    stream.send(start(Carrier::Telnyx, ringing.id, &token)).await;
+    let audio = recorded("alice-1");
+    let frames = audio.chunks(160).enumerate();
+    let mut frames = frames.map(|(at, packet)| media(Carrier::Telnyx, packet, at, at + 2));
+    for frame in frames.by_ref().take(audio.len() / 320) {
+        stream.send(frame).await;
+    }
+    nodes.turn();
+    nodes.deployment.is_heard(ringing.id).await;
+    let end = ringing.telnyx("call.hangup");
+    nodes.deployment.send(Carrier::Telnyx, &end).await;
+    let seconds = |said: &Value| said["net_speech_seconds"].as_f64().unwrap();
+    let path = "/v1/calls/v2%3Aheard";
+    let before = seconds(&nodes.deployment.service.get(path).await.1["verdict"]);
+    for frame in frames {
+        stream.send(frame).await;
+    }
+    stream.send(stop(Carrier::Telnyx).unwrap()).await;
+    let said = nodes.deployment.verdict(ringing.id).await;
+    assert!(seconds(&said) > before, "{before} s before: {said}");
 }

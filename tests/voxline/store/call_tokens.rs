@@ -49,8 +49,13 @@ async fn a_call_token_whose_time_is_over_is_nobodys() {
         .keep_call_tokens(&[token(3, -1), kept.clone()])
         .await
         .unwrap();
-    assert_eq!(store.take_call_tokens().await.unwrap(), [kept]);
+    assert_eq!(store.take_call_tokens().await.unwrap(), [kept.clone()]);
     assert!(store.take_call_tokens().await.unwrap().is_empty());
+    store.keep_call_token(&kept).await.unwrap();
+    store.keep_call_token(&token(4, -1)).await.unwrap();
+    store.forget_call_tokens().await.unwrap();
+    let left = deployment.blobs("SELECT sha256 FROM call_tokens").await;
+    assert_eq!(left, [kept.sha256]);
 }
 
 #[tokio::test]
@@ -66,6 +71,38 @@ async fn what_is_typed_at_several_nodes_at_once_is_all_there() {
     assert_eq!(seen, Some(TAKERS));
     let other = "c-2".parse().unwrap();
     assert_eq!(handles[0].change_keypad(&other, length).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_is_typed_goes_with_the_last_word_or_after_an_hour() {
+    let deployment = TestDeployment::new().await;
+    deployment.number(1).await;
+    let store = &deployment.store;
+    let typed = |_: Option<&str>| ("482173".to_owned(), ());
+    for id in ["c-ended", "c-lost", "c-live"] {
+        store.change_keypad(&id.parse().unwrap(), typed).await.unwrap();
+        store.put_verdict(&call(id, 1, 0)).await.unwrap();
+    }
+    let left = async || deployment.blobs("SELECT typed FROM keypads").await.len();
+    assert_eq!(left().await, 3, "the calls go on");
+    let last = CallRecord {
+        is_final: true,
+        ..call("c-ended", 2, 0)
+    };
+    assert!(store.put_verdict(&last).await.unwrap());
+    assert_eq!(left().await, 2);
+    deployment
+        .raw("UPDATE keypads SET changed_at = '2026-01-01T00:00:00.000000Z' WHERE call_id = 'c-lost'")
+        .await;
+    store.forget_keypads().await.unwrap();
+    assert_eq!(left().await, 1);
+    let is_there = |kept: Option<&str>| (String::new(), kept.is_some());
+    assert!(
+        store
+            .change_keypad(&"c-live".parse().unwrap(), is_there)
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]

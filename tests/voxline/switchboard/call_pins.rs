@@ -5,14 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use sqlx::{Connection, PgConnection};
+use time::OffsetDateTime;
 use voxline::evidence::CallFacts;
 use voxline::store::{PinChange, UserPatch};
 use voxline::switchboard::{CallSession, PinAnswer, PinWay, Rosters};
+use voxline::units::CallId;
 use voxline::verdict::OutcomeName;
 use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
 use voxline::voiceprint::ModelId;
 
 use super::call_sessions::{called_by, case, forwarded_by, heard, person, three, word};
+use super::two_nodes::{TwoNodes, named};
 use super::{Manifest, TestDeployment, number, open};
 
 #[tokio::test]
@@ -334,4 +339,34 @@ async fn who_was_left_behind_by_a_change_of_model_is_not_enrolled() {
     let settled: HashSet<String> = unheard.map(|clip| clip.clip).collect();
     assert!(store.switch_model(&other, &settled).await.unwrap());
     assert!(!rosters.now(line).await.unwrap().member(alice).unwrap().enrolled);
+}
+
+/// It takes the 10 s in which the store is asked again.
+#[tokio::test]
+async fn a_key_that_the_store_did_not_take_makes_no_pin_of_the_others() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    let call = nodes.call(0, &CallId::fresh()).await;
+    // A second from key to key.
+    let press = async |keys: &str, first: u64| {
+        let pressed = (first..).zip(keys.chars()).map(|(second, key)| {
+            let at = OffsetDateTime::UNIX_EPOCH + Duration::from_secs(second);
+            Arc::clone(&call).pressed_at(key, at)
+        });
+        join_all(pressed).await;
+    };
+    press("48", 1).await;
+    let mut conn = PgConnection::connect(&nodes.url).await.unwrap();
+    for (statement, keys, first) in [
+        ("ALTER TABLE keypads RENAME TO away", "2", 3),
+        ("ALTER TABLE away RENAME TO keypads", "148", 4),
+    ] {
+        sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+        press(keys, first).await;
+    }
+    let wrong = call.try_pin("1111", PinWay::Tool).await;
+    assert_eq!(wrong, PinAnswer::Wrong { left: 2 }, "the first that is tried");
+    press("*4821", 7).await;
+    assert_eq!(named(&call).1, Some(nodes.alice));
 }

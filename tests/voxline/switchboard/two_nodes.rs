@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
+use time::OffsetDateTime;
+use voxline::store::CallToken;
 use voxline::switchboard::{CallSession, Identification, PinWay, Switchboard};
 use voxline::units::{CallId, UserId};
 use voxline::verdict::OutcomeName;
@@ -231,4 +234,31 @@ async fn the_node_that_hears_still_is_believed_once_the_later_stream_is_lost() {
     nodes.follow().await;
     assert_eq!((named(&a), named(&b)), ((None, None), (None, None)));
     assert_eq!(a.finish().await.identification.outcome, OutcomeName::Unknown);
+}
+
+#[tokio::test]
+async fn what_nodes_keep_of_calls_for_one_another_goes_in_time() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    let store = nodes.boards[0].store();
+    let typed = |_: Option<&str>| ("482173".to_owned(), ());
+    store.change_keypad(&CallId::fresh(), typed).await.unwrap();
+    let token = CallToken {
+        sha256: [1; 32],
+        carrier: "telnyx".to_owned(),
+        call: CallId::fresh(),
+        number: number(1),
+        expires_at: OffsetDateTime::now_utc(),
+    };
+    store.keep_call_token(&token).await.unwrap();
+    let mut conn = PgConnection::connect(&nodes.url).await.unwrap();
+    sqlx::raw_sql("UPDATE keypads SET changed_at = '2026-01-01T00:00:00.000000Z'")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    nodes.boards[1].tidy_call_sessions().await;
+    let left = "SELECT (SELECT COUNT(*) FROM keypads), (SELECT COUNT(*) FROM call_tokens)";
+    let left: (i64, i64) = sqlx::query_as(left).fetch_one(&mut conn).await.unwrap();
+    assert_eq!(left, (0, 0));
 }

@@ -269,7 +269,6 @@ async fn a_node_that_leaves_ends_no_call_that_the_other_has() {
     assert_eq!(nodes.at(1).call("c-left").await["final"], json!(false));
 }
 
-/// It takes the 15 s in which a node with the call's audio would say the last word itself.
 #[tokio::test]
 async fn the_end_told_at_another_node_ends_a_carriers_call_once() {
     let Some(mut nodes) = TwoNodes::open(false).await else {

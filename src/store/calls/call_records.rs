@@ -1,6 +1,7 @@
 //! Calls and what was said of them, version by version. A verdict only moves forward.
 
 use serde::Serialize;
+use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use super::redaction::leave_out_the_removed;
@@ -165,6 +166,20 @@ impl Store {
             evidence: evidence.transpose()?,
             ..read_call(row, said)?
         }))
+    }
+
+    /// What stands of a call in the clear, with an empty verdict and no evidence: of one whose record does not open.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn unopened_call(&self, id: &CallId) -> Result<Option<CallRecord>, StoreError> {
+        let row: Option<Row> = query_as(
+            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls WHERE call_id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?;
+        row.map(|row| read_call(row, json!({}))).transpose()
     }
 
     /// The dialed number of a call; `None` when there is no such call. One look-up by primary key.

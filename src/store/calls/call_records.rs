@@ -117,7 +117,13 @@ impl Store {
                 verdict,
             })
         });
-        opened.collect()
+        let versions: Result<Vec<VerdictVersion>, StoreError> = opened.collect();
+        drop(tx);
+        let mut versions = versions?;
+        for version in &mut versions {
+            self.name_claimant(&mut version.verdict).await?;
+        }
+        Ok(versions)
     }
 
     /// Forgets what calls rest on that went on when the service ended and of whose end no word came: nobody takes them
@@ -160,7 +166,9 @@ impl Store {
         };
         let keys = tx.keys().await?;
         let evidence = evidence.map(|sealed| keys.open_json(evidence_place(&id), &sealed, "evidence"));
-        let said = keys.open_json(verdict_place(&id), &verdict, "verdict")?;
+        let mut said = keys.open_json(verdict_place(&id), &verdict, "verdict")?;
+        drop(tx);
+        self.name_claimant(&mut said).await?;
         let row = (id, number, started_at, updated_at, version, is_final, verdict);
         Ok(Some(CallRecord {
             evidence: evidence.transpose()?,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::by_claims::{BY_CLAIMS, claimant};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::secrets::{Keys, Place, generation_of};
 use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS, Store, StoreError};
@@ -58,17 +59,19 @@ pub(super) fn open_answer(keys: &Keys, fingerprint: &[u8], sealed: &[u8]) -> Res
 }
 
 /// The parts of a verdict that name a user each, with their name.
-pub(in crate::store) const WHO: [&str; 3] = ["line_owner", "speaker", "speaker_by_claims"];
+pub(in crate::store) const WHO: [&str; 3] = ["line_owner", "speaker", BY_CLAIMS];
 
 /// What a verdict is searched by: the speaker's status, their id, and the id of the line's owner. Of a call that goes on the
 /// speaker is whom the claims alone name where the verdict has that beside: what is found would tell what the voice makes of it.
 pub(super) fn searched_by(verdict: &Value) -> [Option<String>; 3] {
-    let by_claims = verdict["final"] == false && verdict["speaker_by_claims"].is_object();
-    let who = if by_claims { "speaker_by_claims" } else { "speaker" };
-    [("speaker", "status"), (who, "user_id"), ("line_owner", "user_id")].map(|(part, field)| {
-        let value = verdict.get(part)?.get(field)?.as_str()?;
-        Some(value.to_owned())
-    })
+    let (speaker, owner) = (&verdict["speaker"], &verdict["line_owner"]);
+    let by_claims = verdict["final"] == false && verdict[BY_CLAIMS].is_object();
+    let user = if by_claims {
+        claimant(verdict)
+    } else {
+        &speaker["user_id"]
+    };
+    [&speaker["status"], user, &owner["user_id"]].map(|value| value.as_str().map(str::to_owned))
 }
 
 /// Calls that do not open and were told of.

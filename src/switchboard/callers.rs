@@ -18,6 +18,9 @@ use crate::units::{DialedNumber, UserId};
 const MOST_CALLS: u32 = 200;
 /// How long what was read of a number is good.
 const GOOD: Duration = Duration::from_secs(60);
+/// How long a number whose calls could not be read is not asked for them again: damage stays, and each time some hundred are
+/// deciphered while a call waits.
+const GOOD_UNREAD: Duration = Duration::from_secs(30);
 /// Numbers whose calls are remembered.
 const MOST_NUMBERS: usize = 4_096;
 
@@ -122,7 +125,8 @@ pub(super) struct Callers {
 }
 
 impl Callers {
-    /// What the calls of `number` say of its callers' numbers.
+    /// What the calls of `number` say of its callers' numbers; for a while after they turned out to be damaged, that they could
+    /// not be read.
     ///
     /// # Errors
     /// [`StoreError`] when they cannot be read.
@@ -134,15 +138,21 @@ impl Callers {
         if let Some(known) = self.known(number) {
             return Ok(known);
         }
-        let verdicts = store.last_words(number, MOST_CALLS).await?;
-        let history = Arc::new(CallerHistory::read(&verdicts));
+        let verdicts = store.last_words(number, MOST_CALLS).await;
+        if matches!(verdicts, Err(StoreError::Unreadable { .. })) {
+            self.remember(number, &Arc::new(CallerHistory::unread()));
+        }
+        let history = Arc::new(CallerHistory::read(&verdicts?));
         self.remember(number, &history);
         Ok(history)
     }
 
     fn known(&self, number: &DialedNumber) -> Option<Arc<CallerHistory>> {
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = read.get(number).filter(|(at, _)| at.elapsed() < GOOD);
+        let found = read.get(number).filter(|(at, history)| {
+            let good = if history.is_unread { GOOD_UNREAD } else { GOOD };
+            at.elapsed() < good
+        });
         found.map(|(_, history)| Arc::clone(history))
     }
 
@@ -197,6 +207,18 @@ mod tests {
         near(share(&usual, alice), 20.0 / 21.0);
         // Whoever has no calls of their own is taken as the number's callers are.
         near(share(&[stranger.clone(), stranger], carol), 1.0 / 3.0);
+    }
+
+    #[test]
+    fn a_number_whose_calls_could_not_be_read_is_asked_for_them_again() {
+        let number: DialedNumber = "+12025550101".parse().unwrap();
+        let callers = Callers::default();
+        callers.remember(&number, &Arc::new(CallerHistory::unread()));
+        assert!(callers.known(&number).is_some_and(|known| known.is_unread));
+        if let Some((at, _)) = callers.read.lock().unwrap().get_mut(&number) {
+            *at = at.checked_sub(GOOD_UNREAD).unwrap();
+        }
+        assert!(callers.known(&number).is_none());
     }
 
     #[test]

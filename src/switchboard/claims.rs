@@ -1,5 +1,6 @@
 //! What was found in a call's facts, as claims for users of the dialed number.
 
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::evidence::{AttestationLevel, CallFacts, CallerNumber, Forwarder, Found, Place};
@@ -14,6 +15,8 @@ pub(super) const MAX_CLAIMS: usize = 64;
 const UNKNOWN_PEER: &str = "from a peer that is not known";
 /// What is noted of a PASSporT that its provider signed.
 const VERIFIED: &str = "signature verified";
+/// What is noted of a caller's number that its provider vouches for.
+const ATTESTED: &str = "attestation A, verified";
 
 /// Makes claims for a call's number of what carriers and callers say.
 pub(super) struct Claimer<'a> {
@@ -117,7 +120,7 @@ impl Claimer<'_> {
         let user = self.user_of(number).await?;
         let attested = match level {
             Some((AttestationLevel::Failed, _)) => "verification failed",
-            Some((AttestationLevel::A, true)) => "attestation A, verified",
+            Some((AttestationLevel::A, true)) => ATTESTED,
             Some((_, true)) => "attestation B or C, verified",
             Some((_, false)) => "attested, not verified",
             None => "not attested",
@@ -202,6 +205,29 @@ pub(super) fn add(known: &mut Vec<Claim>, new: Vec<Claim>) {
     }
 }
 
+/// A claim as it was kept; `None` where it cannot be read here. An earlier release, as of a node that is not brought up to date yet,
+/// does not keep whether a claim may be anybody's: its note tells.
+pub(super) fn read_kept(mut kept: Value) -> Option<Claim> {
+    if kept.get("anybodys").is_none() {
+        let anybodys = is_noted_as_anybodys(&kept);
+        kept.as_object_mut()?
+            .insert("anybodys".to_owned(), Value::Bool(anybodys));
+    }
+    serde_json::from_value(kept).ok()
+}
+
+/// Whether a claim may be anybody's, by what is noted of one of its tier.
+fn is_noted_as_anybodys(kept: &Value) -> bool {
+    let note = kept["note"].as_str().unwrap_or_default();
+    let noted = |what: &str| note.split("; ").any(|part| part == what);
+    match kept["tier"].as_str() {
+        Some("T1") => noted(UNKNOWN_PEER),
+        Some("T2") => !noted(ATTESTED),
+        Some("T3") => !noted(VERIFIED),
+        _ => false,
+    }
+}
+
 /// Whether a wrong PIN counts against whom a claim points to: not by a header of a peer that is not known or a PASSporT that was
 /// only read, which cost whoever calls nothing. A caller's number does, whoever vouches for it: a caller's tries are counted by it.
 pub(super) fn counts_for_pins(claim: &Claim) -> bool {
@@ -210,7 +236,11 @@ pub(super) fn counts_for_pins(claim: &Claim) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::decision::Policy;
+    use crate::verdict::chain::{OwnerStatus, combine};
 
     fn claim(tier: Tier, user: Option<UserId>, hash: Option<&str>) -> Claim {
         Claim {
@@ -262,5 +292,69 @@ mod tests {
             add(&mut known, vec![then]);
             assert_eq!(known, [left]);
         }
+    }
+
+    /// As a release kept claims that had no `anybodys`.
+    fn kept_before(tier: &str, kind: &str, user: UserId, owner: f64, note: &str) -> Value {
+        json!({
+            "tier": tier, "kind": kind, "users": [user], "owner": owner, "speaker": null, "failed": false,
+            "source": "sip", "at": "2026-11-29T12:00:00Z", "value_hash": "00ff", "note": note,
+        })
+    }
+
+    #[test]
+    fn what_an_earlier_release_kept_is_vouched_for_by_its_note_alone() {
+        let user = UserId::fresh();
+        for (tier, kind, note, anybodys) in [
+            (
+                "T1",
+                "diversion",
+                "from a peer that is not known; unconditional",
+                true,
+            ),
+            ("T1", "diversion", "unconditional", false),
+            ("T2", "caller_number", "not attested", true),
+            ("T2", "caller_number", "attestation B or C, verified", true),
+            ("T2", "caller_number", "attestation A, verified", false),
+            ("T3", "passport_div", "it was not verified", true),
+            ("T3", "passport_div", "signature verified", false),
+            ("T4", "pin", "", false),
+        ] {
+            let read = read_kept(kept_before(tier, kind, user, 0.9, note)).unwrap();
+            assert_eq!(read.anybodys, anybodys, "{tier}: {note}");
+            // One of this release is as it was kept.
+            for told in [true, false] {
+                let mut kept = kept_before(tier, kind, user, 0.9, note);
+                kept["anybodys"] = Value::Bool(told);
+                assert_eq!(read_kept(kept).unwrap().anybodys, told);
+            }
+        }
+        assert_eq!(read_kept(kept_before("T9", "pin", user, 0.9, "")), None);
+        assert_eq!(read_kept(Value::Null), None);
+    }
+
+    #[test]
+    fn an_unsigned_invite_that_an_earlier_release_kept_makes_no_line_identified() {
+        let priors = EvidencePriors::default();
+        let member = |_| Member {
+            user: UserId::fresh(),
+            name: String::new(),
+            exclusive: false,
+            enrolled: true,
+        };
+        let roster: Vec<Member> = (0..5).map(member).collect();
+        let user = roster[0].user;
+        let kept = [
+            kept_before("T1", "diversion", user, priors.forwarding_untrusted, UNKNOWN_PEER),
+            kept_before("T2", "caller_number", user, priors.caller, "not attested"),
+        ];
+        let read: Vec<Claim> = kept.into_iter().filter_map(read_kept).collect();
+        let said = combine(&roster, &read, None, &priors, &Policy::default());
+        assert_eq!(said.line_owner.status, OwnerStatus::Probable);
+        // Nor where a node of that release tells it anew.
+        let mut known = read.clone();
+        add(&mut known, read.clone());
+        assert_eq!(known, read);
+        assert!(known.iter().all(|claim| claim.anybodys));
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use super::claims::read_kept;
 use super::heard_streams::HeardStreams;
 use super::stored_version::StoredVersion;
 use super::voice_known::VoiceKnown;
@@ -225,11 +226,7 @@ impl Before {
             .flatten();
         let (claims, mut known, caller) = kept.map_or_else(Default::default, |kept| {
             let there = kept.claims.len();
-            let claims = kept
-                .claims
-                .into_iter()
-                .filter_map(|claim| serde_json::from_value(claim).ok());
-            let claims: Vec<Claim> = claims.collect();
+            let claims: Vec<Claim> = kept.claims.into_iter().filter_map(read_kept).collect();
             if claims.len() < there {
                 left_out("a claim", &"its kind or source is not known here");
             }

@@ -17,7 +17,7 @@ use crate::verdict::Identification;
 /// What another node had stored.
 #[derive(Default)]
 pub(super) struct Taken {
-    /// Whether a version of this node's gave way to it and has to be said anew.
+    /// Whether a version of this node's gave way to it and has to be said anew, or it is damaged.
     pub gave_way: bool,
     /// Whether one that said something new did.
     pub news_gave_way: bool,
@@ -44,11 +44,8 @@ impl CallEvidence {
         if self.is_unread && waiting.iter().any(|version| is_earlier(&version.record)) {
             return Taken::default();
         }
-        let stored = match services.store.call(&context.id).await {
-            Ok(stored) => stored,
-            // A damaged record stays so: it is not asked for again and again.
-            Err(StoreError::Unreadable { .. }) => None,
-            Err(_) => return Taken::default(),
+        let Ok((stored, is_damaged)) = stored_of(context).await else {
+            return Taken::default();
         };
         let was_unread = std::mem::take(&mut self.is_unread);
         // A call id says nothing of another number's calls.
@@ -66,7 +63,7 @@ impl CallEvidence {
             return Taken::default();
         }
         let news_gave_way = is_news || self.refused.news() || waiting.iter().any(|version| version.is_news);
-        let gave_way = news_gave_way || self.refused.any() || !waiting.is_empty();
+        let gave_way = news_gave_way || is_damaged || self.refused.any() || !waiting.is_empty();
         self.stored = Some(version);
         // What is still to be refused is said anew by now.
         self.refused = Arc::default();
@@ -81,5 +78,19 @@ impl CallEvidence {
             ended,
             said: said.filter(|_| is_theirs || ended),
         }
+    }
+}
+
+/// What is stored of the call, and whether it is damaged: then there is nothing to take in, and what is said here takes its place.
+async fn stored_of(context: &CallContext) -> Result<(Option<CallRecord>, bool), StoreError> {
+    let store = &context.services.store;
+    let damaged = match store.call(&context.id).await {
+        Err(StoreError::Unreadable { .. }) => store.unopened_call(&context.id).await,
+        read => return Ok((read?, false)),
+    };
+    match damaged {
+        // It stays so: it is not asked for again and again.
+        Err(StoreError::Unreadable { .. }) => Ok((None, true)),
+        read => Ok((read?, true)),
     }
 }

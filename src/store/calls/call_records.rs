@@ -1,6 +1,7 @@
 //! Calls and what was said of them, version by version. A verdict only moves forward.
 
 use serde::Serialize;
+use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
 use super::redaction::leave_out_the_removed;
@@ -116,7 +117,13 @@ impl Store {
                 verdict,
             })
         });
-        opened.collect()
+        let versions: Result<Vec<VerdictVersion>, StoreError> = opened.collect();
+        drop(tx);
+        let mut versions = versions?;
+        for version in &mut versions {
+            self.name_claimant(&mut version.verdict).await?;
+        }
+        Ok(versions)
     }
 
     /// Forgets what calls rest on that went on when the service ended and of whose end no word came: nobody takes them
@@ -159,12 +166,28 @@ impl Store {
         };
         let keys = tx.keys().await?;
         let evidence = evidence.map(|sealed| keys.open_json(evidence_place(&id), &sealed, "evidence"));
-        let said = keys.open_json(verdict_place(&id), &verdict, "verdict")?;
+        let mut said = keys.open_json(verdict_place(&id), &verdict, "verdict")?;
+        drop(tx);
+        self.name_claimant(&mut said).await?;
         let row = (id, number, started_at, updated_at, version, is_final, verdict);
         Ok(Some(CallRecord {
             evidence: evidence.transpose()?,
             ..read_call(row, said)?
         }))
+    }
+
+    /// What stands of a call in the clear, with an empty verdict and no evidence: of one whose record does not open.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn unopened_call(&self, id: &CallId) -> Result<Option<CallRecord>, StoreError> {
+        let row: Option<Row> = query_as(
+            "SELECT call_id, number, started_at, updated_at, version, final, verdict FROM calls WHERE call_id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(self.pool())
+        .await?;
+        row.map(|row| read_call(row, json!({}))).transpose()
     }
 
     /// The dialed number of a call; `None` when there is no such call. One look-up by primary key.

@@ -87,7 +87,13 @@ impl Store {
             let verdict = open_one(&keys, verdict_place(call), call, sealed);
             read_call(row, verdict.unwrap_or_else(|| json!({})))
         };
-        rows.into_iter().map(read).collect()
+        let calls: Result<Vec<CallRecord>, StoreError> = rows.into_iter().map(read).collect();
+        drop(tx);
+        let mut calls = calls?;
+        for call in &mut calls {
+            self.name_claimant(&mut call.verdict).await?;
+        }
+        Ok(calls)
     }
 }
 

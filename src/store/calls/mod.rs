@@ -1,6 +1,7 @@
 //! Calls: what was said of them, and the messages around them.
 
 // In order: a file uses only those above it.
+mod by_claims; // whom the claims alone name, in verdicts at rest
 pub(super) mod sealed_verdicts; // verdicts and their evidence, sealed by the deployment's key
 mod redaction; // taking a user out of verdicts
 mod past_erasures; // what erasures of older releases left in verdicts

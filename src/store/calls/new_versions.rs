@@ -7,6 +7,7 @@
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use super::by_claims::at_rest;
 use super::call_records::CallRecord;
 use super::redaction::{leave_out_the_removed, note_users};
 use super::sealed_verdicts::{evidence_place, searched_by, verdict_place, version_place, version_row};
@@ -172,7 +173,10 @@ impl Store {
         leave_out_the_removed(&mut tx, &mut verdict, evidence.as_mut()).await?;
         let named = verdict;
         let call = record.call_id.as_str();
-        let (verdict, evidence) = (named.to_string(), evidence.map(|evidence| evidence.to_string()));
+        let (verdict, evidence) = (
+            at_rest(&named).to_string(),
+            evidence.map(|evidence| evidence.to_string()),
+        );
         let bytes = verdict.len().max(evidence.as_ref().map_or(0, String::len));
         if bytes > MAX_VERDICT_BYTES {
             return Err(StoreError::VerdictTooLarge {

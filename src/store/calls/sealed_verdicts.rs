@@ -3,10 +3,13 @@
 //! A verdict names several people and outlives their roster, so it is under no user's key; who is erased is taken out of
 //! it. What calls are searched by stands beside it: a status, and ids that say nothing by themselves.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::by_claims::{BY_CLAIMS, claimant};
 use crate::store::database::{Tx, query, query_as};
 use crate::store::secrets::{Keys, Place, generation_of};
 use crate::store::{STORE_ERROR_KINDS, STORE_ERRORS, Store, StoreError};
@@ -56,24 +59,59 @@ pub(super) fn open_answer(keys: &Keys, fingerprint: &[u8], sealed: &[u8]) -> Res
 }
 
 /// The parts of a verdict that name a user each, with their name.
-pub(in crate::store) const WHO: [&str; 3] = ["line_owner", "speaker", "speaker_by_claims"];
+pub(in crate::store) const WHO: [&str; 3] = ["line_owner", "speaker", BY_CLAIMS];
 
 /// What a verdict is searched by: the speaker's status, their id, and the id of the line's owner. Of a call that goes on the
 /// speaker is whom the claims alone name where the verdict has that beside: what is found would tell what the voice makes of it.
 pub(super) fn searched_by(verdict: &Value) -> [Option<String>; 3] {
-    let by_claims = verdict["final"] == false && verdict["speaker_by_claims"].is_object();
-    let who = if by_claims { "speaker_by_claims" } else { "speaker" };
-    [("speaker", "status"), (who, "user_id"), ("line_owner", "user_id")].map(|(part, field)| {
-        let value = verdict.get(part)?.get(field)?.as_str()?;
-        Some(value.to_owned())
-    })
+    let (speaker, owner) = (&verdict["speaker"], &verdict["line_owner"]);
+    let by_claims = verdict["final"] == false && verdict[BY_CLAIMS].is_object();
+    let user = if by_claims {
+        claimant(verdict)
+    } else {
+        &speaker["user_id"]
+    };
+    [&speaker["status"], user, &owner["user_id"]].map(|value| value.as_str().map(str::to_owned))
 }
 
-/// A verdict of `call` that is one of many, where it opens. One that does not is counted and told of: whoever asked for many
-/// has the others.
+/// Calls that do not open and were told of.
+struct Unopened {
+    /// When this began.
+    since: Option<Instant>,
+    calls: BTreeSet<String>,
+}
+
+/// How long a call that was told of is not told of again: lists and live calls ask for the same ones over and over.
+const TOLD_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// Most calls that are told of in that time.
+const MOST_TOLD: usize = 1_000;
+
+static UNOPENED: Mutex<Unopened> = Mutex::new(Unopened::NONE);
+
+impl Unopened {
+    const NONE: Self = Self {
+        since: None,
+        calls: BTreeSet::new(),
+    };
+
+    /// Whether this call is told of at `now`.
+    fn is_told(&mut self, call: &str, now: Instant) -> bool {
+        let goes_on = |since: Instant| now.saturating_duration_since(since) < TOLD_FOR;
+        if !self.since.is_some_and(goes_on) {
+            *self = Self::NONE;
+            self.since = Some(now);
+        }
+        self.calls.len() < MOST_TOLD && self.calls.insert(call.to_owned())
+    }
+}
+
+/// A verdict of `call` that is one of many, where it opens. A call of which one does not is counted and told of, once an hour:
+/// whoever asked for many has the others.
 pub(super) fn open_one(keys: &Keys, place: Place<'_>, call: &str, sealed: &[u8]) -> Option<Value> {
     let opened = keys.open_json(place, sealed, "verdict").ok();
-    if opened.is_none() {
+    let unopened = || UNOPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    if opened.is_none() && unopened().is_told(call, Instant::now()) {
         let [_, _, kind, _] = STORE_ERROR_KINDS;
         metrics::counter!(STORE_ERRORS, "kind" => kind).increment(1);
         tracing::warn!(
@@ -252,4 +290,23 @@ pub(in crate::store) async fn forget_answers(conn: &mut Tx) -> Result<(), StoreE
         .await?;
     query("DELETE FROM keypads").execute(conn).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_does_not_open_is_told_of_once_an_hour_and_so_many_at_most() {
+        let (mut unopened, begun) = (Unopened::NONE, Instant::now());
+        assert!(unopened.is_told("a", begun) && unopened.is_told("b", begun));
+        let later = begun + TOLD_FOR - Duration::from_secs(1);
+        for _ in 0..10 {
+            assert!(!unopened.is_told("a", later));
+        }
+        let others = (0..2 * MOST_TOLD).filter(|call| unopened.is_told(&call.to_string(), later));
+        assert_eq!(others.count(), MOST_TOLD - 2);
+        let again = begun + TOLD_FOR;
+        assert!(unopened.is_told("a", again) && !unopened.is_told("a", again));
+    }
 }

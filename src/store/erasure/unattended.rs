@@ -1,6 +1,7 @@
 //! The schedule as a service keeps it, which nobody watches: a clock that jumped ahead removes nothing. What it would
 //! remove is gone for good, and a wrong clock is put right in a minute. One that is behind removes less than is due, and what
-//! time it shows is not noted: once it is right it would have jumped ahead.
+//! time it shows is not noted: once it is right it would have jumped ahead. One that was ahead and was set right shows the same;
+//! the order in which the audit log was written tells the two apart.
 
 use time::{Duration, OffsetDateTime};
 
@@ -15,6 +16,9 @@ const FURTHEST: Duration = Duration::days(30);
 
 /// How far the clock may be behind what is known.
 const NEAR: Duration = Duration::days(1);
+
+/// By how much what is written goes on at once only where the clock was set ahead.
+const LEAP: Duration = Duration::days(7);
 
 /// A time before which no clock is right, from the Unix epoch on: the first of January 2026.
 const EARLIEST: Duration = Duration::days(20_454);
@@ -37,15 +41,15 @@ impl Store {
         match self.clock_behind().await? {
             None => self.note_run().await?,
             Some(known) => tracing::warn!(
-                "the machine's clock is before {known}, when it was last known to be right: set it right; until then less than \
-                 is due is removed"
+                "the machine's clock is before {known}, which was the time already: it is behind, or was ahead then. Set it right, \
+                 or where it is right run `voxline retention run`; until then less than is due is removed"
             ),
         }
         self.remove_and_tell(schedule).await.map(Some)
     }
 
     /// The latest time that is known, if the clock is behind it by more than a day: that of the last run of the schedule, or
-    /// where there was none, of what was written since.
+    /// where there was none, of what was written since. `None` where the clock was ahead then.
     async fn clock_behind(&self) -> Result<Option<OffsetDateTime>, StoreError> {
         let now = self.schedule_time().await?;
         let mut tx = self.read().await?;
@@ -58,7 +62,8 @@ impl Store {
         };
         let earliest = OffsetDateTime::UNIX_EPOCH + EARLIEST;
         let known = known.map_or(earliest, |known| known.max(earliest));
-        Ok((known - now > NEAR).then_some(known))
+        let is_behind = known - now > NEAR && (earliest - now > NEAR || !was_ahead(&mut tx, now).await?);
+        Ok(is_behind.then_some(known))
     }
 
     /// When time was last known, if the machine's clock has gone on by more than 30 days since: at the last run of the
@@ -89,6 +94,37 @@ impl Store {
         write_fact(&mut tx, LAST_RUN, time_text(last).as_bytes()).await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// Whether the audit log tells that the clock was ahead and is right `now`: the first entry of a time to come leaps ahead of the one
+/// before it, and what was written since is of now. Where the clock is behind, the times to come were reached day by day.
+async fn was_ahead(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let to_come: Option<(i64, String)> =
+        query_as("SELECT seq, at FROM audit WHERE at > $1 ORDER BY seq LIMIT 1")
+            .bind(time_text(now + NEAR))
+            .fetch_optional(&mut *tx)
+            .await?;
+    if let Some((seq, at)) = &to_come {
+        let before: Option<(String,)> =
+            query_as("SELECT at FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT 1")
+                .bind(*seq)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some((before,)) = before else {
+            return Ok(false);
+        };
+        if read_time(at)? - read_time(&before)? < LEAP {
+            return Ok(false);
+        }
+    }
+    let (goes_on,): (bool,) =
+        query_as("SELECT EXISTS (SELECT 1 FROM audit WHERE seq > $1 AND at >= $2 AND at <= $3)")
+            .bind(to_come.map_or(0, |(seq, _)| seq))
+            .bind(time_text(now - NEAR))
+            .bind(time_text(now + NEAR))
+            .fetch_one(tx)
+            .await?;
+    Ok(goes_on)
 }
 
 /// When calls and the audit log were written last up to `at`, and first after it.
@@ -157,6 +193,70 @@ mod tests {
         for days in [-20_000, 0] {
             set(days);
             assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
+        }
+    }
+
+    /// Adds entries to the audit log, of so many days from now each.
+    async fn entries_at(store: &Store, days: impl IntoIterator<Item = i64>) {
+        let mut tx = store.write().await.unwrap();
+        for day in days {
+            let entry = query(
+                "INSERT INTO audit (seq, at, actor, act, outcome, hash) \
+                 VALUES ((SELECT COALESCE(MAX(seq), 0) + 1 FROM audit), $1, 'system', 'identify', 'done', $2)",
+            );
+            let entry = entry
+                .bind(time_text(now() + Duration::days(day)))
+                .bind(vec![0_u8]);
+            entry.execute(&mut tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_ahead_is_not_called_behind_once_it_is_right() {
+        let schedule = RetentionSchedule::default();
+        for (ahead, was_noted) in [(Some(20), true), (Some(20), false), (None, true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+            let set = set_by_hand(&mut store);
+            entries_at(&store, -40..0).await;
+            if was_noted {
+                set(20);
+                assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
+            }
+            entries_at(&store, ahead).await;
+            set(0);
+            assert!(
+                store.clock_behind().await.unwrap().is_some(),
+                "nothing was written since"
+            );
+            entries_at(&store, [0]).await;
+            assert_eq!(store.clock_behind().await.unwrap(), None, "{ahead:?} {was_noted}");
+            assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
+            // What time it is was noted.
+            set(29);
+            assert_eq!(store.clock_in_doubt().await.unwrap(), None);
+            set(31);
+            assert!(store.clock_in_doubt().await.unwrap().is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_that_goes_on_with_a_clock_that_is_behind_is_told_of_it() {
+        let schedule = RetentionSchedule::default();
+        // Of a store that is older than the clock shows, or younger.
+        for begun in [-90, -30] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+            let set = set_by_hand(&mut store);
+            entries_at(&store, begun..=0).await;
+            assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
+            set(-60);
+            entries_at(&store, [-60, -60]).await;
+            assert!(store.clock_behind().await.unwrap().is_some(), "{begun}");
+            assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
+            set(0);
+            assert_eq!(store.clock_in_doubt().await.unwrap(), None, "{begun}");
         }
     }
 

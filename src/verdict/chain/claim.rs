@@ -39,7 +39,6 @@ pub struct Claim {
     pub failed: bool,
     /// Whether whoever calls may have written it, as nobody vouches for it: a header of a peer that is not known, a PASSporT
     /// that was only read, a caller's number without a verified attestation A.
-    #[serde(default)]
     pub anybodys: bool,
     /// Who brought it.
     pub source: EvidenceSource,

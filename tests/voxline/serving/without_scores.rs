@@ -100,6 +100,9 @@ async fn no_version_and_no_search_tells_when_a_voice_outweighs_a_claim() {
     let said = |speaker: Value, by_claims: Option<UserId>, net: f64, is_final: bool| {
         let mut said = of_a_stranger("inconclusive", Some("too_little_speech"), net, is_final);
         said["speaker"] = speaker;
+        let phone =
+            json!({ "tier": "T2", "kind": "caller_number", "user_id": alice, "llr": 3.0, "note": null });
+        said["evidence"].as_array_mut().unwrap().insert(0, phone);
         if let Some(user) = by_claims {
             said["speaker_by_claims"] = claimed(user);
         }
@@ -127,6 +130,20 @@ async fn no_version_and_no_search_tells_when_a_voice_outweighs_a_claim() {
         );
         assert_eq!(speaker["user_id"], json!(alice));
     }
+    // Nor does what came meanwhile tell it, by another name or none.
+    let mut pin = said(third_party.clone(), Some(alice), 4.0, false);
+    let item = json!({ "tier": "T4", "kind": "pin", "user_id": null, "llr": null, "note": null });
+    pin["evidence"].as_array_mut().unwrap().insert(1, item);
+    put(&service, 6, pin).await;
+    let versions = get(&plain, "/stranger/verdicts").await;
+    let speakers = versions
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["verdict"]["speaker"]);
+    let mut without_figures = claimed(alice);
+    without_figures["posterior"] = Value::Null;
+    assert_eq!(speakers.collect::<Vec<_>>(), [&without_figures, &without_figures]);
     let told = get(&scores, "/stranger").await;
     assert_eq!(told["verdict"]["speaker"]["status"], "third_party");
     for key in [&plain, &scores] {
@@ -138,7 +155,7 @@ async fn no_version_and_no_search_tells_when_a_voice_outweighs_a_claim() {
         assert_eq!(found(&plain, &format!("?speaker={status}")).await, 0, "{status}");
     }
     // At the end it is told as it is.
-    put(&service, 6, said(third_party, None, 4.0, true)).await;
+    put(&service, 7, said(third_party, None, 4.0, true)).await;
     assert_eq!(
         get(&plain, "/stranger").await["verdict"]["speaker"]["status"],
         "third_party"

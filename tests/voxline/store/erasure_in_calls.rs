@@ -18,7 +18,7 @@ fn verdict(named: Option<&User>, weighed: &[UserId]) -> serde_json::Value {
         "net_speech_seconds": 4.5,
         "line_owner": said(named),
         "speaker": said(named),
-        "speaker_by_claims": said(named),
+        "speaker_by_claims": by_claims(named),
         "evidence": [{
             "tier": "T1", "kind": "diversion", "user_id": named.map(|user| user.id), "llr": 4.5,
             "value_hash": "00ff",
@@ -32,6 +32,13 @@ fn verdict(named: Option<&User>, weighed: &[UserId]) -> serde_json::Value {
 fn said(of: Option<&User>) -> serde_json::Value {
     let (id, name) = (of.map(|user| user.id), of.map(|user| user.name.clone()));
     json!({"status": "identified", "user_id": id, "user_name": name, "posterior": 0.984_375})
+}
+
+/// Of whom the claims alone name no probability is stored: nobody is shown it.
+fn by_claims(of: Option<&User>) -> serde_json::Value {
+    let mut said = said(of);
+    said["posterior"] = serde_json::Value::Null;
+    said
 }
 
 #[tokio::test]

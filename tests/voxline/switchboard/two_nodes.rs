@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -185,6 +186,28 @@ async fn that_nobody_hears_at_one_node_names_nobody_at_the_other() {
     b.heard(said(Some(nodes.bob), 2, 3.0)).await;
     nodes.follow().await;
     assert_eq!(named(&a), (Some(nodes.bob), Some(nodes.bob)));
+}
+
+#[tokio::test]
+async fn a_damaged_version_of_another_node_gives_way_to_what_is_said_next() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    let (id, alice) = (CallId::fresh(), Some(nodes.alice));
+    let a = nodes.call(0, &id).await;
+    a.learn(&called_by(77)).await;
+    nodes.boards[0].recorded().await;
+    let mut connection = PgConnection::connect(&nodes.url).await.unwrap();
+    let wreck = "UPDATE calls SET verdict = convert_to('damaged', 'UTF8'), version = version + 1";
+    sqlx::query(wreck).execute(&mut connection).await.unwrap();
+    a.heard(said(alice, 1, 5.0)).await;
+    nodes.boards[0].recorded().await;
+    let board = &nodes.boards[1];
+    let record = board.call_record(&id).await.unwrap().unwrap();
+    assert_eq!(record.verdict["user_id"], json!(alice));
+    let versions = board.versions_of(&id).await.unwrap().unwrap();
+    assert_eq!(versions.last().map(|last| last.version), Some(record.version));
+    assert_eq!(named(&nodes.call(1, &id).await), (alice, alice));
 }
 
 #[tokio::test]

@@ -155,31 +155,31 @@ mod tests {
     #[test]
     fn a_file_that_lacks_less_than_a_block_of_what_it_states_lacks_no_audio() {
         for (segment, cluster, whole, beyond) in [
-            (17, 12, true, vec![]),
-            (20, 12, true, vec![9..10]),
-            (23, 18, true, vec![9..10, 14..15]),
-            (24, 12, false, vec![9..10]),
-            (17, 19, false, vec![14..15]),
+            (17, 12, true, &[][..]),
+            (20, 12, true, &[9]),
+            (23, 18, true, &[9, 14]),
+            (24, 12, false, &[9]),
+            (17, 19, false, &[14]),
         ] {
             let expected = Extent {
                 whole,
                 has_cluster: true,
-                beyond,
+                beyond: beyond.iter().map(|at| *at..at + 1).collect(),
             };
             assert_eq!(extent(&sized(segment, cluster)), expected, "{segment} {cluster}");
         }
         let header = extent(&sized(17, 12)[..12]);
-        assert_eq!((header.has_cluster, header.beyond), (false, vec![9..10]));
+        assert!(!header.has_cluster && header.beyond.iter().eq([&(9..10)]));
     }
 
     #[test]
     fn sizes_beyond_the_end_are_unknown_in_whichever_pieces_a_file_is_read() {
         let segment = [0x18, 0x53, 0x80, 0x67, 0x10, 0, 0, 9, 0xE7];
-        let sizes = [4..8];
+        let sizes = std::slice::from_ref(&(4..8));
         for length in 1..=segment.len() {
             let mut read = segment;
             for (index, piece) in read.chunks_mut(length).enumerate() {
-                forget(&sizes, index * length, piece);
+                forget(sizes, index * length, piece);
             }
             assert_eq!(read[..4], segment[..4]);
             assert_eq!(read[4..], [0x1F, 0xFF, 0xFF, 0xFF, 0xE7], "{length}");

@@ -207,7 +207,7 @@ async fn a_damaged_version_of_another_node_gives_way_to_what_is_said_next() {
     assert_eq!(record.verdict["user_id"], json!(alice));
     let versions = board.versions_of(&id).await.unwrap().unwrap();
     assert_eq!(versions.last().map(|last| last.version), Some(record.version));
-    assert_eq!(named(&nodes.call(1, &id).await), (alice, alice));
+    assert_eq!(named(&*nodes.call(1, &id).await), (alice, alice));
 }
 
 #[tokio::test]

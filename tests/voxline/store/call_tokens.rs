@@ -49,7 +49,10 @@ async fn a_call_token_whose_time_is_over_is_nobodys() {
         .keep_call_tokens(&[token(3, -1), kept.clone()])
         .await
         .unwrap();
-    assert_eq!(store.take_call_tokens().await.unwrap(), std::slice::from_ref(&kept));
+    assert_eq!(
+        store.take_call_tokens().await.unwrap(),
+        std::slice::from_ref(&kept)
+    );
     assert!(store.take_call_tokens().await.unwrap().is_empty());
     store.keep_call_token(&kept).await.unwrap();
     store.keep_call_token(&token(4, -1)).await.unwrap();

@@ -137,7 +137,10 @@ async fn of_many_verdicts_one_that_does_not_open_is_passed_over() {
     assert!(store.call(&id).await.is_err());
     let kept = store.verdicts(&id).await.unwrap();
     assert_eq!((kept.len(), kept[0].version), (1, 1));
-    assert_eq!(store.last_words(&number(1), 9).await.unwrap(), std::slice::from_ref(&said));
+    assert_eq!(
+        store.last_words(&number(1), 9).await.unwrap(),
+        std::slice::from_ref(&said)
+    );
     let all = store
         .calls(&Access::operator(), &CallSearch::default(), 9, None)
         .await

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 use tokio::time::{timeout, timeout_at};
 use uuid::Builder;
 
@@ -83,7 +82,7 @@ impl CallTokens {
                 carrier: carrier.name().to_owned(),
                 call: call.clone(),
                 number: number.clone(),
-                expires_at: OffsetDateTime::now_utc() + self.lifetime,
+                expires_at: self.store.shared_time() + self.lifetime,
             };
             let keeping = tokio::spawn(keep(self.store.clone(), Arc::clone(&self.waiting), kept));
             let _ = timeout_at(until, keeping).await;
@@ -167,7 +166,7 @@ impl CallTokens {
             return Ok(());
         }
         for kept in self.store.take_call_tokens().await? {
-            let left = kept.expires_at - OffsetDateTime::now_utc();
+            let left = kept.expires_at - self.store.shared_time();
             let carrier = Carrier::ALL
                 .into_iter()
                 .find(|carrier| carrier.name() == kept.carrier);
@@ -191,7 +190,7 @@ impl CallTokens {
     /// # Errors
     /// [`StoreError`] when the store cannot be written.
     pub async fn put_down(&self) -> Result<(), StoreError> {
-        let (at, now) = (OffsetDateTime::now_utc(), Instant::now());
+        let (at, now) = (self.store.shared_time(), Instant::now());
         let tokens: Vec<CallToken> = self
             .waiting()
             .iter_mut()

@@ -20,6 +20,8 @@ pub mod stream;
 pub mod webhook;
 pub mod answer;
 pub mod command;
+mod together;
+mod token_text;
 mod token;
 mod asked;
 mod unseen;

@@ -84,12 +84,9 @@ impl Carriers {
         &self.settings.proofs
     }
 
-    /// Whether any stream of `carrier` is waited for.
-    ///
-    /// # Errors
-    /// [`StoreError`] when a store that other nodes share cannot be read.
-    pub async fn expects(&self, carrier: Carrier) -> Result<bool, StoreError> {
-        self.tokens.expects(carrier).await
+    /// Whether any stream of `carrier` is waited for: none of one whose webhooks cannot be known.
+    pub async fn expects(&self, carrier: Carrier) -> bool {
+        self.settings.proofs.knows(carrier) && self.tokens.expects(carrier).await
     }
 
     /// The call and number that `token` was made for, as `CallTokens::redeem` gives them.

@@ -9,23 +9,25 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 use tokio::time::{timeout, timeout_at};
-use uuid::Builder;
 
 use super::Carrier;
+use super::together::Together;
+use super::token_text::{hash, may_be_one, random};
 use crate::store::{CallToken, Store, StoreError};
-use crate::units::{CallId, DialedNumber, hex};
+use crate::units::{CallId, DialedNumber};
 
 /// The most tokens that wait at a time: calls that rang and did not stream yet. The oldest give way.
 const MOST: usize = 10_000;
 
-/// Bytes of a token: as many as nobody guesses.
-const BYTES: usize = 24;
-
 /// How long a stream whose token was made here waits for a shared store to say whether another node took it.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many tokens that were not made here are looked for in a shared store at a time. Anybody can send some that nobody made: they
+/// wait for one another, and hold up nothing else. Nobody is refused for those of others, as streams of all calls may come from one
+/// address.
+const LOOKED_FOR: usize = 2;
 
 /// The tokens that wait for their streams.
 pub struct CallTokens {
@@ -33,6 +35,10 @@ pub struct CallTokens {
     lifetime: Duration,
     /// Those that were made here, until their streams come here.
     waiting: Arc<Mutex<WaitingTokens>>,
+    /// By carrier, whether a shared store has any of its streams' tokens.
+    expected: [Together; Carrier::ALL.len()],
+    /// Whose turn it is to look for one in a shared store.
+    looking: Semaphore,
 }
 
 /// By their hashes.
@@ -54,6 +60,8 @@ impl CallTokens {
             store,
             lifetime,
             waiting: Arc::default(),
+            expected: std::array::from_fn(|_| Together::default()),
+            looking: Semaphore::new(LOOKED_FOR),
         }
     }
 
@@ -83,7 +91,7 @@ impl CallTokens {
                 carrier: carrier.name().to_owned(),
                 call: call.clone(),
                 number: number.clone(),
-                expires_at: OffsetDateTime::now_utc() + self.lifetime,
+                expires_at: self.store.shared_time() + self.lifetime,
             };
             let keeping = tokio::spawn(keep(self.store.clone(), Arc::clone(&self.waiting), kept));
             let _ = timeout_at(until, keeping).await;
@@ -111,7 +119,8 @@ impl CallTokens {
                 let fits = waiting.carrier == carrier && waiting.expires > Instant::now();
                 Some((fits && !is_taken, waiting.call, waiting.number))
             }
-            None if self.store.is_shared() => {
+            None if self.store.is_shared() && may_be_one(token, carrier) => {
+                let _turn = self.looking.acquire().await;
                 let found = self.store.take_call_token(&hash).await?;
                 found.map(|kept| (kept.carrier == carrier.name(), kept.call, kept.number))
             }
@@ -133,11 +142,9 @@ impl CallTokens {
         is_stored && matches!(taken, Ok(Ok(Ok(None))))
     }
 
-    /// Whether any stream of `carrier` is waited for.
-    ///
-    /// # Errors
-    /// [`StoreError`] when none was told to come here, and a shared store cannot be read.
-    pub async fn expects(&self, carrier: Carrier) -> Result<bool, StoreError> {
+    /// Whether any stream of `carrier` is waited for. Anybody can have this asked, so a shared store is asked ten times a second at
+    /// most; one that cannot be read knows of none.
+    pub async fn expects(&self, carrier: Carrier) -> bool {
         let now = Instant::now();
         let (any, any_unstored) = {
             let waiting = self.waiting();
@@ -148,14 +155,15 @@ impl CallTokens {
             of_it.fold((false, false), |(_, any), is_stored| (true, any || !is_stored))
         };
         if any_unstored || !self.store.is_shared() {
-            return Ok(any);
+            return any;
         }
-        let asked = self.store.has_call_tokens(carrier.name());
+        let question = async { self.store.has_call_tokens(carrier.name()).await.ok() };
+        let asked = self.expected[carrier as usize].ask(question);
         if !any {
-            return asked.await;
+            return asked.await == Some(true);
         }
         // Other nodes may have taken all of them.
-        Ok(!matches!(timeout(PATIENCE, asked).await, Ok(Ok(false))))
+        !matches!(timeout(PATIENCE, asked).await, Ok(Some(false)))
     }
 
     /// Takes up the tokens that waited when the service last ended.
@@ -167,7 +175,7 @@ impl CallTokens {
             return Ok(());
         }
         for kept in self.store.take_call_tokens().await? {
-            let left = kept.expires_at - OffsetDateTime::now_utc();
+            let left = kept.expires_at - self.store.shared_time();
             let carrier = Carrier::ALL
                 .into_iter()
                 .find(|carrier| carrier.name() == kept.carrier);
@@ -191,7 +199,7 @@ impl CallTokens {
     /// # Errors
     /// [`StoreError`] when the store cannot be written.
     pub async fn put_down(&self) -> Result<(), StoreError> {
-        let (at, now) = (OffsetDateTime::now_utc(), Instant::now());
+        let (at, now) = (self.store.shared_time(), Instant::now());
         let tokens: Vec<CallToken> = self
             .waiting()
             .iter_mut()
@@ -249,29 +257,6 @@ async fn keep(store: Store, waiting: Arc<Mutex<WaitingTokens>>, token: CallToken
     }
 }
 
-/// A token that nobody guesses.
-fn random(carrier: Carrier) -> Option<String> {
-    let mut random = [0; BYTES];
-    getrandom::fill(&mut random).ok()?;
-    Some(match carrier {
-        Carrier::Asterisk => {
-            let (id, _) = random.split_first_chunk()?;
-            Builder::from_random_bytes(*id).into_uuid().to_string()
-        }
-        Carrier::Twilio
-        | Carrier::Telnyx
-        | Carrier::Vonage
-        | Carrier::Bandwidth
-        | Carrier::Plivo
-        | Carrier::Jambonz => hex(&random),
-    })
-}
-
-/// Found by its hash, so that the time a look-up takes says nothing of a token.
-fn hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,7 +296,7 @@ mod tests {
         let (tokens, _folder) = opened(MINUTE).await;
         let token = issued(&tokens, Carrier::Twilio).await;
         for (carrier, is_expected) in [(Carrier::Twilio, true), (Carrier::Telnyx, false)] {
-            assert_eq!(tokens.expects(carrier).await.unwrap(), is_expected);
+            assert_eq!(tokens.expects(carrier).await, is_expected);
         }
         for (brought, expected) in [
             ("another", None),
@@ -321,7 +306,7 @@ mod tests {
             let said = redeemed(&tokens, brought, Carrier::Twilio, &["x", "CA1"]).await;
             assert_eq!(said, expected);
         }
-        assert!(!tokens.expects(Carrier::Twilio).await.unwrap());
+        assert!(!tokens.expects(Carrier::Twilio).await);
     }
 
     #[tokio::test]
@@ -349,7 +334,7 @@ mod tests {
     async fn a_token_whose_time_is_over_opens_nothing() {
         let (tokens, _folder) = opened(Duration::ZERO).await;
         let token = issued(&tokens, Carrier::Twilio).await;
-        assert!(!tokens.expects(Carrier::Twilio).await.unwrap());
+        assert!(!tokens.expects(Carrier::Twilio).await);
         assert_eq!(redeemed(&tokens, &token, Carrier::Twilio, &["CA1"]).await, None);
     }
 
@@ -384,7 +369,7 @@ mod tests {
         );
         tokens.put_down().await.unwrap();
         let next = CallTokens::new(tokens.store.clone(), MINUTE);
-        assert!(!next.expects(Carrier::Telnyx).await.unwrap());
+        assert!(!next.expects(Carrier::Telnyx).await);
         next.take_up().await.unwrap();
         for (token, expected) in [(&used, None), (&kept, Some(call())), (&kept, None)] {
             assert_eq!(redeemed(&next, token, Carrier::Telnyx, &["CA1"]).await, expected);

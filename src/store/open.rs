@@ -10,7 +10,7 @@ use super::database::{Pool, each, postgres, query, query_as, sqlite};
 use super::pins::given_pepper;
 use super::secrets::Keyring;
 use super::settings::StoreSettings;
-use super::values::{now, read_u64};
+use super::values::read_u64;
 use super::{Store, StoreError, files};
 
 /// How long a store that could be written counts as one that can be.
@@ -89,17 +89,6 @@ impl Store {
         }
         store.write_erased_list().await;
         Ok(store)
-    }
-
-    /// Looks at the clock of PostgreSQL's server.
-    async fn see_server_clock(&self) -> Result<(), StoreError> {
-        if self.is_shared() {
-            let asked = now();
-            let statement = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
-            let (shown,): (i64,) = query_as(statement).fetch_one(self.pool()).await?;
-            self.server_clock.note(asked, shown, now());
-        }
-        Ok(())
     }
 
     /// What lies where `settings` name a store; leaves it as it is.

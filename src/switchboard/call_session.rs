@@ -30,7 +30,7 @@ use crate::evidence::CallFacts;
 use crate::store::{CallRecord, NewVersion, StoreError};
 use crate::units::{CallId, DialedNumber, PhoneNumber};
 use crate::verdict::Identification;
-use crate::verdict::chain::{Identity, SpeakerReason, nothing_known};
+use crate::verdict::chain::{Identity, nothing_known};
 
 /// How long the last word on a call waits for the PINs that are being tried.
 pub(super) const PIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -286,6 +286,8 @@ impl CallSession {
         let spoken = matches!(said, Said::Voice(_) | Said::LastWord);
         let mut identification = said.over(taken.said, &before.identification);
         state.evidence.take_back(&mut identification);
+        // Nothing is weighed against another node's last word.
+        let (identification, identity) = taken.last.map_or((identification, identity), |last| *last);
         let news = ended_elsewhere
             || taken.news_gave_way
             || before.version == 0
@@ -307,7 +309,7 @@ impl CallSession {
             answered(&verdict.identification);
         }
         if news || verdict.ended {
-            log(&verdict);
+            verdict.log();
         }
         if news || is_for_others || verdict.ended {
             self.record(&verdict, news, &mut state.evidence).await;
@@ -383,18 +385,4 @@ impl CallSession {
         };
         services.recorder.record(new, Arc::clone(&evidence.refused)).await;
     }
-}
-
-fn log(verdict: &CallVerdict) {
-    let (said, identity) = (&verdict.identification, &verdict.identity);
-    let id = &verdict.call_id;
-    // By the names that they have in the API, so that one search finds both.
-    let (line_owner, speaker) = (identity.line_owner.status.name(), identity.speaker.status.name());
-    tracing::info!(
-        call.id = %id, outcome = said.outcome.name(), reason = said.reason.map(Reason::name),
-        line_owner, speaker, speaker_reason = identity.speaker.reason.map(SpeakerReason::name),
-        net_speech_s = said.net_speech_seconds, version = verdict.version,
-        "call {id}: line owner {line_owner}, speaker {speaker} after {:.1} s of speech",
-        said.net_speech_seconds,
-    );
 }

@@ -4,7 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::decision::Reason;
 use crate::units::CallId;
+use crate::verdict::chain::SpeakerReason;
 use crate::verdict::{Identification, Identity};
 
 /// A new version of what is said of a call.
@@ -51,6 +53,20 @@ impl CallVerdict {
             identity: &self.identity,
         };
         serde_json::to_value(recorded).ok()
+    }
+
+    /// Writes into the log what it says.
+    pub(super) fn log(&self) {
+        let (said, identity, id) = (&self.identification, &self.identity, &self.call_id);
+        // By the names that they have in the API, so that one search finds both.
+        let (line_owner, speaker) = (identity.line_owner.status.name(), identity.speaker.status.name());
+        tracing::info!(
+            call.id = %id, outcome = said.outcome.name(), reason = said.reason.map(Reason::name),
+            line_owner, speaker, speaker_reason = identity.speaker.reason.map(SpeakerReason::name),
+            net_speech_s = said.net_speech_seconds, version = self.version,
+            "call {id}: line owner {line_owner}, speaker {speaker} after {:.1} s of speech",
+            said.net_speech_seconds,
+        );
     }
 }
 

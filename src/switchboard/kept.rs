@@ -19,7 +19,7 @@ use crate::decision::Reason;
 use crate::store::CallRecord;
 use crate::units::{Llr, UserId};
 use crate::verdict::chain::{Claim, Member, Voice};
-use crate::verdict::{Identification, OutcomeName};
+use crate::verdict::{Identification, Identity, OutcomeName};
 
 /// Most bytes that are kept of a call, which the store takes: with the bounds below few calls come near.
 const MOST_BYTES: usize = 256 * 1024;
@@ -186,6 +186,8 @@ pub(super) struct Before {
     pub started_at: OffsetDateTime,
     /// What the voice came to by itself.
     pub said: Option<Identification>,
+    /// The last word on it, of the voice and by all evidence, where it is over.
+    pub last: Option<Box<(Identification, Identity)>>,
     pub claims: Vec<Claim>,
     pub known: VoiceKnown,
     pub caller: Option<String>,
@@ -200,6 +202,7 @@ impl Before {
             stored: None,
             started_at,
             said: None,
+            last: None,
             claims: Vec::new(),
             known: VoiceKnown::default(),
             caller: None,
@@ -214,8 +217,13 @@ impl Before {
         let left_out = |what: &str, fault: &dyn std::fmt::Display| {
             tracing::warn!(call.id = %id, %fault, "{what} of call {id} from before cannot be read: {fault}");
         };
-        let said = serde_json::from_value(record.verdict);
-        let said: Option<Identification> = said.map_err(|fault| left_out("the word", &fault)).ok();
+        let said = Identification::deserialize(&record.verdict);
+        let said = said.map_err(|fault| left_out("the word", &fault)).ok();
+        let last = said.clone().filter(|_| record.is_final).and_then(|said| {
+            let identity = Identity::deserialize(&record.verdict);
+            let identity = identity.map_err(|fault| left_out("the last word", &fault));
+            Some(Box::new((said, identity.ok()?)))
+        });
         let kept = record
             .evidence
             .map(serde_json::from_value::<KeptBefore>)
@@ -224,7 +232,7 @@ impl Before {
             .map_err(|fault| left_out("the evidence", &fault))
             .ok()
             .flatten();
-        let (claims, mut known, caller) = kept.map_or_else(Default::default, |kept| {
+        let (claims, known, caller) = kept.map_or_else(Default::default, |kept| {
             let there = kept.claims.len();
             let claims: Vec<Claim> = kept.claims.into_iter().filter_map(read_kept).collect();
             if claims.len() < there {
@@ -239,11 +247,6 @@ impl Before {
             };
             (claims, known, kept.caller)
         });
-        if record.is_final && known.word.is_none() {
-            // Of a call that is over the last word is all that is kept.
-            let at = record.updated_at;
-            known.word = said.clone().map(|said| Voice { said, at });
-        }
         Self {
             stored: Some(StoredVersion {
                 number: record.version,
@@ -251,6 +254,7 @@ impl Before {
             }),
             started_at: record.started_at,
             said,
+            last,
             claims,
             known,
             caller,

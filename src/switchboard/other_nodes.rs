@@ -25,8 +25,11 @@ pub(super) struct Taken {
     pub left_out: u64,
     /// Whether the call is over.
     pub ended: bool,
-    /// What the voice comes to by itself, where the other node's word stands now in place of ours, or was the last.
+    /// What the voice comes to by itself, where the other node's word stands now in place of ours.
     pub said: Option<Identification>,
+    /// The last word on the call, as it is recorded: it is the last here too, whatever was said here meanwhile. `None` where the call
+    /// goes on, or what another release recorded cannot be read.
+    pub last: Option<Box<(Identification, Identity)>>,
 }
 
 impl CallEvidence {
@@ -69,14 +72,15 @@ impl CallEvidence {
         self.refused = Arc::default();
         let ended = stored.is_final;
         let mut other = Before::read(stored, own);
-        let said = other.said.take();
+        let (said, last) = (other.said.take(), other.last.take());
         let is_theirs = self.take_in(other);
         Taken {
             gave_way,
             news_gave_way,
             left_out: if is_news { VERSIONS_LEFT_OUT } else { 0 },
             ended,
-            said: said.filter(|_| is_theirs || ended),
+            said: said.filter(|_| is_theirs),
+            last,
         }
     }
 }

@@ -169,3 +169,18 @@ pub fn skipped() -> bool {
 pub async fn database() -> String {
     SHARED.database().await
 }
+
+/// Has the server's clock show so many hours more than this machine's to whoever opens the database by the address that this gives.
+pub async fn with_clock_ahead(url: &str, hours: u32) -> String {
+    let ahead = format!(
+        "CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE \
+         AS 'SELECT pg_catalog.clock_timestamp() + interval ''{hours} hours'''"
+    );
+    let mut conn = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(ahead))
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    conn.close().await.unwrap();
+    format!("{url}&options[search_path]=public,pg_catalog")
+}

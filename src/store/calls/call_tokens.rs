@@ -1,9 +1,10 @@
-//! Tokens of calls that wait for their streams: between the nodes of a shared store, and from one run to the next.
+//! Tokens of calls that wait for their streams: between the nodes of a shared store, and from one run to the next. How long one
+//! is good is told by the clock that the nodes share: by a node's own that is ahead, no other node's token would last.
 
 use time::OffsetDateTime;
 
 use crate::store::database::{Query, query, query_as};
-use crate::store::values::{now, read, read_time, time_text};
+use crate::store::values::{read, read_time, time_text};
 use crate::store::{Store, StoreError};
 use crate::units::{CallId, DialedNumber};
 
@@ -21,7 +22,7 @@ pub struct CallToken {
     pub call: CallId,
     /// The dialed number.
     pub number: DialedNumber,
-    /// Until when it is good.
+    /// Until when it is good, by [`Store::shared_time`].
     pub expires_at: OffsetDateTime,
 }
 
@@ -79,13 +80,15 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Forgets the tokens whose time is over, and the oldest where there are too many.
+    /// Forgets the tokens whose time is over, and the oldest where there are too many. Looks at the clock of a shared store before,
+    /// for this machine's may have been set.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be written.
     pub async fn forget_call_tokens(&self) -> Result<(), StoreError> {
+        self.see_server_clock().await?;
         query("DELETE FROM call_tokens WHERE expires_at <= $1")
-            .bind(time_text(now()))
+            .bind(time_text(self.shared_time()))
             .execute(self.writers())
             .await?;
         query("DELETE FROM call_tokens WHERE seq <= (SELECT MAX(seq) FROM call_tokens) - $1")
@@ -107,7 +110,7 @@ impl Store {
         .fetch_all(self.writers())
         .await?;
         let found = rows.into_iter().next().map(CallToken::read).transpose()?;
-        Ok(found.filter(|token| token.is_good(now())))
+        Ok(found.filter(|token| token.is_good(self.shared_time())))
     }
 
     /// Takes all tokens, and gives those that are still good.
@@ -130,7 +133,7 @@ impl Store {
             .into_iter()
             .map(CallToken::read)
             .collect::<Result<_, StoreError>>()?;
-        tokens.retain(|token| token.is_good(now()));
+        tokens.retain(|token| token.is_good(self.shared_time()));
         Ok(tokens)
     }
 
@@ -142,7 +145,7 @@ impl Store {
         let found: Option<(String,)> =
             query_as("SELECT carrier FROM call_tokens WHERE carrier = $1 AND expires_at > $2 LIMIT 1")
                 .bind(carrier)
-                .bind(time_text(now()))
+                .bind(time_text(self.shared_time()))
                 .fetch_optional(self.pool())
                 .await?;
         Ok(found.is_some())

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::store::database::{query, query_as};
 use crate::store::secrets::Place;
-use crate::store::values::{now, time_text};
+use crate::store::values::time_text;
 use crate::store::{Store, StoreError};
 use crate::units::CallId;
 
@@ -42,7 +42,7 @@ impl Store {
         )
         .bind(call.as_str())
         .bind(Vec::<u8>::new())
-        .bind(time_text(now()))
+        .bind(time_text(self.shared_time()))
         .fetch_one(&mut tx)
         .await?;
         let keys = tx.keys().await?;
@@ -66,7 +66,7 @@ impl Store {
     /// [`StoreError`] when the store cannot be written.
     pub async fn forget_keypads(&self) -> Result<(), StoreError> {
         query("DELETE FROM keypads WHERE changed_at < $1")
-            .bind(time_text(now() - KEPT))
+            .bind(time_text(self.shared_time() - KEPT))
             .execute(self.writers())
             .await?;
         Ok(())

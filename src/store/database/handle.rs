@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::examined::Examined;
 use super::postgres;
 use super::server_clock::ServerClock;
-use super::sql::{Inner, Pool, Tx, in_time};
+use super::sql::{Inner, Pool, Tx, in_time, query_as};
 use crate::store::secrets::{Keyring, Pepper};
 use crate::store::values::now;
 use crate::store::{PinRule, StoreError};
@@ -103,6 +103,17 @@ impl Store {
     /// By it nodes tell whose word on a call is the later one.
     pub fn shared_time(&self) -> OffsetDateTime {
         self.server_clock.at(now())
+    }
+
+    /// Looks at the clock of PostgreSQL's server.
+    pub(in crate::store) async fn see_server_clock(&self) -> Result<(), StoreError> {
+        if self.is_shared() {
+            let asked = now();
+            let statement = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+            let (shown,): (i64,) = query_as(statement).fetch_one(self.pool()).await?;
+            self.server_clock.note(asked, shown, now());
+        }
+        Ok(())
     }
 
     /// Closes the connections after the work under way. The last handle on a file folds the write-ahead

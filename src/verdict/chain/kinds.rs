@@ -1,7 +1,8 @@
 //! The words of evidence: what a piece of it is, who brought it, what contradicts what. In JSON and in the store each
 //! is one word, and a word that this release does not know is no value.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::decision::Reason;
 use crate::evidence::{Place, Source};
@@ -206,6 +207,18 @@ impl SpeakerReason {
 impl Serialize for SpeakerReason {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for SpeakerReason {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        let mut all = Reason::ALL
+            .map(Self::Voice)
+            .into_iter()
+            .chain([Self::NotEnrolled]);
+        all.find(|reason| reason.name() == name)
+            .ok_or_else(|| D::Error::custom(format!("there is no reason `{name}`")))
     }
 }
 

@@ -20,7 +20,7 @@ mod weighed;
 mod words;
 mod combine;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -50,7 +50,7 @@ pub enum Tier {
 
 words! {
     /// How sure the line owner is.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
     #[serde(rename_all = "snake_case")]
     pub enum OwnerStatus {
         /// Sure enough to act on.
@@ -63,7 +63,7 @@ words! {
 }
 
 /// The user through whose line the call came.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LineOwner {
     /// How sure it is.
     pub status: OwnerStatus,
@@ -93,7 +93,7 @@ words! {
 }
 
 /// Whose voice is on the call.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Speaker {
     /// How sure it is.
     pub status: SpeakerStatus,
@@ -111,7 +111,7 @@ pub struct Speaker {
 }
 
 /// Whether the line's owner is the one who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpeakerAgreement {
     /// The owner speaks.
@@ -143,8 +143,19 @@ impl From<ContradictionCode> for Contradiction {
     }
 }
 
+/// Its message is that of its code.
+impl<'de> Deserialize<'de> for Contradiction {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Coded {
+            code: ContradictionCode,
+        }
+        Coded::deserialize(from).map(|coded| coded.code.into())
+    }
+}
+
 /// One piece of evidence, for audit. The number itself is not in it.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EvidenceItem {
     /// The tier of evidence it belongs to.
     pub tier: Tier,
@@ -171,7 +182,7 @@ pub struct EvidenceItem {
 }
 
 /// Whose line and whose voice, with everything it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Identity {
     /// Whose line the call came through.
     pub line_owner: LineOwner,
@@ -208,5 +219,51 @@ impl Identity {
         words(self) == words(other)
             && self.contradictions == other.contradictions
             && pieces(self) == pieces(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Reason;
+
+    #[test]
+    fn what_was_said_of_a_call_is_read_as_it_was_written() {
+        let user = UserId::fresh();
+        let owner = LineOwner {
+            status: OwnerStatus::Probable,
+            user_id: Some(user),
+            user_name: Some("Ana".to_owned()),
+            posterior: Some(0.75),
+        };
+        let speaker = |status, reason| Speaker {
+            status,
+            user_id: None,
+            user_name: None,
+            posterior: None,
+            reason,
+        };
+        let item = EvidenceItem {
+            tier: Tier::T1,
+            kind: EvidenceKind::Diversion,
+            user_id: Some(user),
+            llr: Some(2.5),
+            source: EvidenceSource::Sip,
+            at: OffsetDateTime::UNIX_EPOCH,
+            value_hash: None,
+            note: Some("trusted".to_owned()),
+        };
+        for reason in [SpeakerReason::Voice(Reason::Replayed), SpeakerReason::NotEnrolled] {
+            let identity = Identity {
+                line_owner: owner.clone(),
+                speaker: speaker(SpeakerStatus::Inconclusive, Some(reason)),
+                agreement: SpeakerAgreement::Undetermined,
+                contradictions: ContradictionCode::ALL.map(Contradiction::from).to_vec(),
+                evidence: vec![item.clone()],
+                speaker_by_claims: Some(speaker(SpeakerStatus::Claimed, None)),
+            };
+            let written = serde_json::to_value(&identity).unwrap();
+            assert_eq!(Identity::deserialize(&written).unwrap(), identity);
+        }
     }
 }

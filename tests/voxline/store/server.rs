@@ -1,9 +1,9 @@
 //! What a server brings that a file does not: it can be gone, and other machines have it too.
 
-use voxline::store::{CallNews, CallNewsKind};
+use voxline::store::{CallNews, CallNewsKind, CallToken};
 
 use super::*;
-use crate::postgres::{Server, skipped};
+use crate::postgres::{Server, skipped, with_clock_ahead};
 
 fn settings(folder: &TempDir, url: String) -> StoreSettings {
     StoreSettings {
@@ -198,4 +198,41 @@ async fn news_of_calls_reach_the_other_nodes_alone_and_are_soon_forgotten() {
         .await
         .unwrap();
     assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn call_tokens_last_by_the_servers_clock_whatever_a_nodes_shows() {
+    if skipped() {
+        return;
+    }
+    let (url, folder) = (crate::postgres::database().await, tempfile::tempdir().unwrap());
+    let opened = settings(&folder, with_clock_ahead(&url, 0).await);
+    let store = Store::connect(&opened).await.unwrap();
+    let token = |nth: u8, carrier: &str, minutes: i64| CallToken {
+        sha256: [nth; 32],
+        carrier: carrier.to_owned(),
+        call: "c".parse().unwrap(),
+        number: number(1),
+        expires_at: OffsetDateTime::now_utc() + Duration::minutes(minutes),
+    };
+    // By this machine's clock both are good.
+    let [over, good] = [token(1, "plivo", 30), token(2, "telnyx", 90)];
+    store
+        .keep_call_tokens(&[over.clone(), good.clone()])
+        .await
+        .unwrap();
+    with_clock_ahead(&url, 1).await;
+    store.forget_call_tokens().await.unwrap();
+    let mut server = PgConnection::connect(&url).await.unwrap();
+    let left: Vec<(Vec<u8>,)> = sqlx::query_as("SELECT sha256 FROM call_tokens")
+        .fetch_all(&mut server)
+        .await
+        .unwrap();
+    assert_eq!(left, [(good.sha256.to_vec(),)]);
+    store.keep_call_token(&over).await.unwrap();
+    for (kept, is_good) in [(&over, false), (&good, true)] {
+        assert_eq!(store.has_call_tokens(&kept.carrier).await.unwrap(), is_good);
+        let taken = store.take_call_token(&kept.sha256).await.unwrap();
+        assert_eq!(taken.is_some(), is_good);
+    }
 }

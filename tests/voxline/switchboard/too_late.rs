@@ -74,6 +74,29 @@ async fn a_last_word_that_is_recorded_late_is_the_last_at_all_nodes() {
 }
 
 #[tokio::test]
+async fn the_last_word_rests_on_the_same_at_all_nodes() {
+    let Some(nodes) = TwoNodes::open().await else {
+        return;
+    };
+    let id = CallId::fresh();
+    let (a, b) = (nodes.call(0, &id).await, nodes.call(1, &id).await);
+    a.learn(&called_by(77)).await;
+    nodes.follow().await;
+    let held_up = HeldUp::begin(&nodes, 0).await;
+    // Recorded one after the other, so that the other node sees the last word alone, with which no evidence is kept.
+    a.learn(&forwarded_by(1)).await;
+    let last = a.finish().await;
+    assert_eq!(last.identity.line_owner.user_id, Some(nodes.alice));
+    held_up.let_go().await;
+    nodes.follow().await;
+    let said = b.verdict();
+    assert!(
+        said.ended && said.identity.same_word(&last.identity),
+        "{said:?} {last:?}"
+    );
+}
+
+#[tokio::test]
 async fn evidence_that_is_recorded_late_is_in_the_record_and_at_both_nodes() {
     let Some(nodes) = TwoNodes::open().await else {
         return;
@@ -112,12 +135,8 @@ async fn a_calls_times_are_the_servers_whatever_a_nodes_clock_shows() {
     if postgres::skipped() {
         return;
     }
-    let url = postgres::database().await;
-    let mut server = PgConnection::connect(&url).await.unwrap();
-    let an_hour_ahead = "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE \
-                         AS 'SELECT pg_catalog.clock_timestamp() + interval ''1 hour'''";
-    sqlx::raw_sql(an_hour_ahead).execute(&mut server).await.unwrap();
-    let nodes = TwoNodes::open_at(format!("{url}&options[search_path]=public,pg_catalog"), &[]).await;
+    let url = postgres::with_clock_ahead(&postgres::database().await, 1).await;
+    let nodes = TwoNodes::open_at(url, &[]).await;
     let id = CallId::fresh();
     let a = nodes.call(0, &id).await;
     a.heard(said(Some(nodes.alice), 1, 60.0)).await;

@@ -12,7 +12,7 @@ use super::call_evidence::{CallContext, CallEvidence};
 use super::kept::Before;
 use super::stored_version::{StoredVersion, VERSIONS_LEFT_OUT};
 use crate::store::{CallRecord, StoreError};
-use crate::verdict::Identification;
+use crate::verdict::{Identification, Identity};
 
 /// What another node had stored.
 #[derive(Default)]

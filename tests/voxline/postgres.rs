@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
+use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
@@ -16,6 +17,8 @@ static SHARED: LazyLock<Shared> = LazyLock::new(Shared::join);
 /// A server that whoever comes first starts, and that ends some seconds after the last who had it (`postgres_peer.py`).
 struct Shared {
     url: String,
+    /// Where its processes meet.
+    folder: PathBuf,
     /// Locked as long as this process may use the server.
     _user: File,
     /// Where this process started it; it is not waited for.
@@ -48,13 +51,15 @@ impl Shared {
         let url = url.unwrap_or_else(|| panic!("no PostgreSQL after 30 s: {}", said()));
         Self {
             url,
+            folder,
             _user: user,
             _server: server,
         }
     }
 
-    /// Makes a database of one's own in it, after those of processes that have ended are gone; its address.
-    async fn database(&self) -> String {
+    /// Makes a database of one's own in it, after those of processes that have ended are gone; its address. It has the tables of this
+    /// release, or none.
+    async fn database(&self, has_tables: bool) -> String {
         let mut conn = PgConnection::connect(&self.url).await.unwrap();
         let all: Vec<String> = sqlx::query_scalar("SELECT datname FROM pg_database WHERE datname LIKE 'of%'")
             .fetch_all(&mut conn)
@@ -69,9 +74,43 @@ impl Shared {
             }
         }
         let name = format!("of{}x{}", std::process::id(), Uuid::now_v7().simple());
-        made(conn, &self.url, &name, "").await
+        if !has_tables {
+            return made(conn, &self.url, &name, "").await;
+        }
+        self.make_template(&mut conn).await;
+        let how = format!(" TEMPLATE {TEMPLATE} STRATEGY file_copy");
+        made(conn, &self.url, &name, &how).await
+    }
+
+    /// Makes the database that the others are copies of, where there is none yet: to bring the tables up to date in each takes several
+    /// times as long.
+    async fn make_template(&self, conn: &mut PgConnection) {
+        let there = format!("SELECT datname FROM pg_database WHERE datname = '{TEMPLATE}'");
+        let making = File::create(self.folder.join("making")).unwrap();
+        making.lock().unwrap();
+        let there: Option<String> = sqlx::query_scalar(AssertSqlSafe(there))
+            .fetch_optional(&mut *conn)
+            .await
+            .unwrap();
+        if there.is_some() {
+            return;
+        }
+        let anew = "DROP DATABASE IF EXISTS being_made WITH (FORCE)";
+        sqlx::raw_sql(anew).execute(&mut *conn).await.unwrap();
+        let other = PgConnection::connect(&self.url).await.unwrap();
+        let url = made(other, &self.url, "being_made", "").await;
+        let migrations = crate::support::root().join("migrations/postgres");
+        let migrations = Migrator::new(migrations).await.unwrap();
+        let mut inside = PgConnection::connect(&url).await.unwrap();
+        migrations.run(&mut inside).await.unwrap();
+        inside.close().await.unwrap();
+        let done = format!("ALTER DATABASE being_made RENAME TO {TEMPLATE}");
+        sqlx::raw_sql(AssertSqlSafe(done)).execute(conn).await.unwrap();
     }
 }
+
+/// The database that others are copies of.
+const TEMPLATE: &str = "up_to_date";
 
 /// A running `tests/peers/postgres_peer.py`.
 pub struct Server {
@@ -165,9 +204,14 @@ pub fn skipped() -> bool {
     skip
 }
 
-/// A database of one's own in the server that all tests share.
+/// A database of one's own in the server that all tests share, with the tables of this release and nothing in them.
 pub async fn database() -> String {
-    SHARED.database().await
+    SHARED.database(true).await
+}
+
+/// The same without any tables, as a first start finds it.
+pub async fn empty_database() -> String {
+    SHARED.database(false).await
 }
 
 /// Has the server's clock show so many hours more than this machine's to whoever opens the database by the address that this gives.

@@ -226,6 +226,9 @@ async fn keys_that_come_to_two_nodes_are_one_pin_and_no_other() {
     }
     let tries = nodes.first_try().await;
     assert_eq!(tries[0]["outcome"], "right", "{tries:?}");
+    // Whichever node tried it, this one has taken that in.
+    let is_claimed = |verdict: &Value| verdict["speaker"]["status"] == "claimed";
+    nodes.deployment.until("c-keys", is_claimed).await;
     let end = json!({"eventType": "disconnect", "callId": "c-keys"}).to_string();
     nodes.deployment.send(Carrier::Bandwidth, &end).await;
     let said = nodes.deployment.verdict("c-keys").await;

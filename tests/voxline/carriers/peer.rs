@@ -174,15 +174,21 @@ impl Deployment {
 
     /// Waits until something was heard of a call.
     pub async fn is_heard(&self, call: &str) {
+        let is_heard = |verdict: &Value| verdict["net_speech_seconds"].as_f64() > Some(0.0);
+        self.until(call, is_heard).await;
+    }
+
+    /// Waits until this holds of the verdict on a call.
+    pub async fn until(&self, call: &str, holds: impl Fn(&Value) -> bool) {
         let path = format!("/v1/calls/{}", percent(call));
         for _ in 0..1_200 {
             let (_, found) = self.service.get(&path).await;
-            if found["verdict"]["net_speech_seconds"].as_f64() > Some(0.0) {
+            if holds(&found["verdict"]) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("nothing was heard of {call}");
+        panic!("what is waited for never came of {call}");
     }
 
     /// Waits until a call is on the list, which shows what is recorded.

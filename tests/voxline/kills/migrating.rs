@@ -66,7 +66,7 @@ pub async fn round(victim: &mut Victim) {
     let some = Migrator::new(some.path()).await.unwrap();
     let mut url = None;
     if victim.url.is_some() {
-        let database = postgres::database().await;
+        let database = postgres::empty_database().await;
         let mut conn = PgConnection::connect(&database).await.unwrap();
         first.run(&mut conn).await.unwrap();
         sqlx::raw_sql(rows).execute(&mut conn).await.unwrap();

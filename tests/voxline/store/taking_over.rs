@@ -47,7 +47,7 @@ async fn every_row_goes_over_and_is_the_same_there() {
     let consents = store.consents_of(ana).await.unwrap();
     store.close().await;
 
-    let url = crate::postgres::database().await;
+    let url = crate::postgres::empty_database().await;
     let copied = copy_store(&settings(from.clone(), None), &url).await.unwrap();
     let rows = |name: &str| copied.iter().find(|table| table.table == name).unwrap().rows;
     assert_eq!(

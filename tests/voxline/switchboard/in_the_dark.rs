@@ -52,9 +52,8 @@ async fn a_call_begun_in_the_dark_takes_up_its_record_once_it_can_be_read() {
         board.follow_other_nodes().await;
         let then = again.verdict();
         assert!(then.ended == is_over && then.version > said.version);
-        // Of a call that is over the store keeps the last word, and not what it rested on.
-        let owner = then.identity.line_owner.user_id;
-        assert_eq!(owner, (!is_over).then_some(alice));
+        // Of a call that is over it is in the last word, which is taken as it stands on record.
+        assert_eq!(then.identity.line_owner.user_id, Some(alice));
         board.recorded().await;
         let record = board.call_record(before.id()).await.unwrap().unwrap();
         assert_eq!(record.version, if is_over { said.version } else { then.version });

@@ -224,7 +224,7 @@ impl CallSession {
     /// The dialed number's roster as it is now.
     ///
     /// # Errors
-    /// [`StoreError`](crate::store::StoreError) when the store cannot be read.
+    /// [`StoreError`] when the store cannot be read.
     pub(super) async fn roster(&self) -> RosterNow {
         self.context.services.rosters.now(&self.context.number).await
     }

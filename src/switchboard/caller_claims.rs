@@ -63,26 +63,7 @@ fn note(claim: &mut Claim, said: &str) {
 
 #[cfg(test)]
 mod tests {
-    use time::OffsetDateTime;
-
     use super::*;
-    use crate::verdict::chain::{EvidenceKind, EvidenceSource};
-
-    fn claim(tier: Tier, user: Option<UserId>, hash: Option<&str>) -> Claim {
-        Claim {
-            tier,
-            kind: EvidenceKind::Forwarding,
-            users: user.into_iter().collect(),
-            owner: 0.9,
-            speaker: (tier == Tier::T2).then_some(0.8),
-            failed: false,
-            anybodys: false,
-            source: EvidenceSource::Sip,
-            at: OffsetDateTime::UNIX_EPOCH,
-            value_hash: hash.map(str::to_owned),
-            note: None,
-        }
-    }
 
     #[test]
     fn a_number_that_was_heard_with_other_voices_speaks_for_the_line_alone() {
@@ -106,8 +87,8 @@ mod tests {
         ] {
             let verdicts: Vec<_> = calls.iter().map(|own| call(*own)).collect();
             let mut claims = vec![
-                claim(Tier::T2, Some(alice), Some("a")),
-                claim(Tier::T4, Some(alice), None),
+                Claim::of_tier(Tier::T2, Some(alice), Some("a")),
+                Claim::of_tier(Tier::T4, Some(alice), None),
             ];
             doubt_callers(&mut claims, &CallerHistory::read(&verdicts));
             let same = match (claims[0].speaker, speaks) {
@@ -119,7 +100,7 @@ mod tests {
             assert!((claims[0].owner - 0.9).abs() < f64::EPSILON, "the line stays");
             assert_eq!(
                 claims[1],
-                claim(Tier::T4, Some(alice), None),
+                Claim::of_tier(Tier::T4, Some(alice), None),
                 "a PIN is not doubted"
             );
         }
@@ -129,7 +110,7 @@ mod tests {
     fn the_forwarders_number_speaks_for_the_line_alone() {
         use CallerIsForwarder::{Always, Auto, Never};
         let (alice, bob) = (Some(UserId::fresh()), Some(UserId::fresh()));
-        let diverted = |user, hash| vec![claim(Tier::T1, user, hash)];
+        let diverted = |user, hash| vec![Claim::of_tier(Tier::T1, user, hash)];
         for (what, evidence, speaks) in [
             // never, always, auto
             (
@@ -157,14 +138,18 @@ mod tests {
             ("no forwarder", Vec::new(), [true, false, true]),
             (
                 "a PASSporT",
-                vec![claim(Tier::T3, alice, Some("a"))],
+                vec![Claim::of_tier(Tier::T3, alice, Some("a"))],
                 [true, false, false],
             ),
-            ("a PIN", vec![claim(Tier::T4, alice, None)], [true, false, true]),
+            (
+                "a PIN",
+                vec![Claim::of_tier(Tier::T4, alice, None)],
+                [true, false, true],
+            ),
         ] {
             for (rule, speaks) in [Never, Always, Auto].into_iter().zip(speaks) {
                 // Evidence counts whenever it came.
-                let mut claims = vec![claim(Tier::T2, alice, Some("a"))];
+                let mut claims = vec![Claim::of_tier(Tier::T2, alice, Some("a"))];
                 claims.extend(evidence.clone());
                 take_forwarders_out(&mut claims, rule);
                 assert_eq!(claims[0].speaker.is_some(), speaks, "{what} by {rule}");

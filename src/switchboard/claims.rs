@@ -242,22 +242,6 @@ mod tests {
     use crate::decision::Policy;
     use crate::verdict::chain::{OwnerStatus, combine};
 
-    fn claim(tier: Tier, user: Option<UserId>, hash: Option<&str>) -> Claim {
-        Claim {
-            tier,
-            kind: EvidenceKind::Forwarding,
-            users: user.into_iter().collect(),
-            owner: 0.9,
-            speaker: (tier == Tier::T2).then_some(0.8),
-            failed: false,
-            anybodys: false,
-            source: EvidenceSource::Sip,
-            at: OffsetDateTime::UNIX_EPOCH,
-            value_hash: hash.map(str::to_owned),
-            note: None,
-        }
-    }
-
     #[test]
     fn what_every_caller_can_send_is_told_from_what_is_vouched_for() {
         for (tier, anybodys, counts) in [
@@ -269,7 +253,7 @@ mod tests {
         ] {
             let claim = Claim {
                 anybodys,
-                ..claim(tier, Some(UserId::fresh()), None)
+                ..Claim::of_tier(tier, Some(UserId::fresh()), None)
             };
             assert_eq!(counts_for_pins(&claim), counts, "{tier:?}, {anybodys}");
         }
@@ -281,7 +265,7 @@ mod tests {
         let of = |anybodys, owner| Claim {
             owner,
             anybodys,
-            ..claim(Tier::T3, user, Some("a"))
+            ..Claim::of_tier(Tier::T3, user, Some("a"))
         };
         for (first, then, left) in [
             (of(true, 0.8), of(false, 0.99), of(false, 0.99)),

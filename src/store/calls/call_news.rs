@@ -7,56 +7,31 @@ use std::time::Duration;
 use crate::store::database::{query, query_as};
 use crate::store::values::read;
 use crate::store::{Store, StoreError};
-use crate::units::CallId;
+use crate::units::{CallId, words};
 
 /// The most news of one call that are given at a time, the latest.
 const MOST: i64 = 64;
 
-/// What is told of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallNewsKind {
-    /// The assistant begins to speak.
-    AssistantBegins,
-    /// It stops.
-    AssistantStops,
-    /// The caller begins to speak.
-    CallerBegins,
-    /// They stop.
-    CallerStops,
-    /// The call is put through to a person.
-    PutThrough,
-    /// It is handed over to another assistant.
-    HandedOver,
-    /// The assistant has it.
-    Answered,
-    /// The call is over.
-    Ended,
-}
-
-impl CallNewsKind {
-    /// All there are.
-    const ALL: [Self; 8] = [
-        Self::AssistantBegins,
-        Self::AssistantStops,
-        Self::CallerBegins,
-        Self::CallerStops,
-        Self::PutThrough,
-        Self::HandedOver,
-        Self::Answered,
-        Self::Ended,
-    ];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::AssistantBegins => "assistant_begins",
-            Self::AssistantStops => "assistant_stops",
-            Self::CallerBegins => "caller_begins",
-            Self::CallerStops => "caller_stops",
-            Self::PutThrough => "put_through",
-            Self::HandedOver => "handed_over",
-            Self::Answered => "answered",
-            Self::Ended => "ended",
-        }
+words! {
+    /// What is told of a call.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum CallNewsKind {
+        /// The assistant begins to speak.
+        AssistantBegins = "assistant_begins",
+        /// It stops.
+        AssistantStops = "assistant_stops",
+        /// The caller begins to speak.
+        CallerBegins = "caller_begins",
+        /// They stop.
+        CallerStops = "caller_stops",
+        /// The call is put through to a person.
+        PutThrough = "put_through",
+        /// It is handed over to another assistant.
+        HandedOver = "handed_over",
+        /// The assistant has it.
+        Answered = "answered",
+        /// The call is over.
+        Ended = "ended",
     }
 }
 

@@ -51,6 +51,26 @@ pub struct Claim {
     pub note: Option<String>,
 }
 
+#[cfg(test)]
+impl Claim {
+    /// A claim of this tier for `user`, whom a value of this hash points to; a caller's number says that they speak, too.
+    pub fn of_tier(tier: Tier, user: Option<UserId>, hash: Option<&str>) -> Self {
+        Self {
+            tier,
+            kind: EvidenceKind::Forwarding,
+            users: user.into_iter().collect(),
+            owner: 0.9,
+            speaker: (tier == Tier::T2).then_some(0.8),
+            failed: false,
+            anybodys: false,
+            source: EvidenceSource::Sip,
+            at: OffsetDateTime::UNIX_EPOCH,
+            value_hash: hash.map(str::to_owned),
+            note: None,
+        }
+    }
+}
+
 /// The voice's latest word.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Voice {

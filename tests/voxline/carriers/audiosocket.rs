@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use voxline::bytes::g711::mulaw_decode;
 use voxline::carriers::Carrier;
 
-use super::peer::{ALICE, CALLER, Call, Deployment, PIN, recorded};
+use super::peer::{Deployment, PIN, call, recorded};
 
 /// What the service says when it is done with a call.
 pub const HANG_UP: [u8; 3] = [0, 0, 0];
@@ -46,14 +46,6 @@ async fn rest(mut socket: TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     let _ = socket.read_to_end(&mut bytes).await;
     bytes
-}
-
-const fn call(id: &'static str) -> Call {
-    Call {
-        id,
-        from: CALLER,
-        forwarded: Some(ALICE),
-    }
 }
 
 #[tokio::test]

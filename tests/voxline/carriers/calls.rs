@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use voxline::carriers::{Carrier, forward};
 
-use super::peer::{FORWARD_SECRET, NUMBER};
+use super::peer::{ALICE, CALLER, FORWARD_SECRET, NUMBER};
 use super::proofs::percent;
 
 /// The token in a document or command.
@@ -34,6 +34,15 @@ pub fn signed(number: &str, call: &str) -> [(&'static str, String); 4] {
         ("X-Fwd-Time", now.to_string()),
         ("X-Fwd-Sig", signature),
     ]
+}
+
+/// A call to Alice's own phone, which forwards it.
+pub const fn call(id: &'static str) -> Call {
+    Call {
+        id,
+        from: CALLER,
+        forwarded: Some(ALICE),
+    }
 }
 
 /// A call as its carrier sees it.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use voxline::carriers::Carrier::Twilio;
 
-use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, PIN, PUBLIC, recorded, token_in};
+use super::peer::{Call, Deployment, NUMBER, PIN, PUBLIC, call, recorded, token_in};
 use super::proofs::TOKEN;
 use crate::process::{Logged, program};
 use crate::support;
@@ -37,14 +37,6 @@ fn proof_at(path: &str, body: &str) -> Vec<(&'static str, String)> {
     let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
     mac.update(format!("{PUBLIC}{path}{joined}").as_bytes());
     vec![("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))]
-}
-
-fn call(id: &'static str) -> Call {
-    Call {
-        id,
-        from: CALLER,
-        forwarded: Some(ALICE),
-    }
 }
 
 /// What Twilio sends when a caller has typed: the fields of the call, though not who forwarded it.

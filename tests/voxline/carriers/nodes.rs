@@ -11,7 +11,7 @@ use voxline::carriers::Carrier;
 use super::audiosocket::{HANG_UP, audio, connect, frame, uuid};
 use super::frames::{media, start, stop};
 use super::gather::{PROMPT, types};
-use super::peer::{ALICE, CALLER, Call, Deployment, PIN, recorded};
+use super::peer::{Deployment, PIN, call, recorded};
 use crate::postgres;
 use crate::process::Service;
 
@@ -90,14 +90,6 @@ impl TwoNodes {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("no PIN was tried");
-    }
-}
-
-const fn call(id: &'static str) -> Call {
-    Call {
-        id,
-        from: CALLER,
-        forwarded: Some(ALICE),
     }
 }
 

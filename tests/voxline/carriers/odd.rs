@@ -5,15 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 use voxline::carriers::Carrier;
 
 use super::frames::{media, start, stop};
-use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, recorded};
-
-const fn call(id: &'static str) -> Call {
-    Call {
-        id,
-        from: CALLER,
-        forwarded: Some(ALICE),
-    }
-}
+use super::peer::{ALICE, CALLER, Deployment, NUMBER, call, recorded};
 
 #[tokio::test]
 async fn frames_that_cannot_be_read_are_passed_over_and_counted() {

@@ -8,16 +8,8 @@ use tokio_tungstenite::tungstenite::Message;
 use voxline::carriers::Carrier;
 
 use super::frames::media;
-use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, PIN, recorded};
+use super::peer::{Deployment, NUMBER, PIN, call, recorded};
 use super::proofs::proof;
-
-const fn call(id: &'static str) -> Call {
-    Call {
-        id,
-        from: CALLER,
-        forwarded: Some(ALICE),
-    }
-}
 
 #[tokio::test]
 async fn a_vonage_caller_whose_token_is_unknown_is_handed_on() {

@@ -77,3 +77,7 @@ pub const HIGHEST_RATE: Hertz = Hertz(48_000);
 
 /// The most channels accepted: a caller and an agent.
 pub const MOST_CHANNELS: u16 = 2;
+
+/// How many bytes a WebSocket of audio reads at once: some of the largest frames that carriers send. tungstenite (0.29) takes
+/// 128 KiB unless told otherwise, and wipes all of it before each read, be there a frame of 200 bytes or none.
+pub const SOCKET_READ: usize = 8 * 1024;

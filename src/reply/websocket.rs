@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::bytes::SOCKET_READ;
 use crate::store::Provenance;
 use crate::switchboard::CallVerdict;
 use crate::verdict::Shown;
@@ -75,6 +76,7 @@ impl Handshake {
         let span = tracing::Span::current();
         let upgrade = self
             .0
+            .read_buffer_size(SOCKET_READ)
             .max_message_size(LARGEST_MESSAGE)
             .max_frame_size(LARGEST_MESSAGE);
         let by = Provenance::current();

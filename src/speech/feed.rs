@@ -50,10 +50,22 @@ impl Feed {
         line[..TAPS - 1].copy_from_slice(&self.before);
         line[TAPS - 1..].copy_from_slice(window);
         self.before.copy_from_slice(&line[WINDOW..]);
-        std::array::from_fn(|at| {
-            let heard = line[2 * at..2 * at + TAPS].iter().zip(&self.filter);
-            gain * heard.map(|(sample, tap)| sample * tap).sum::<f32>()
-        })
+        self.every_other(&line).map(|heard| gain * heard)
+    }
+
+    /// The filtered line, without every other sample. Tap by tap, over even and odd samples apart, so that each step is the same of
+    /// many samples in a row, which processors do at once.
+    fn every_other(&self, line: &[f32; TAPS - 1 + WINDOW]) -> [f32; FED] {
+        let halves =
+            [0, 1].map(|first| -> [f32; TAPS / 2 + FED] { std::array::from_fn(|at| line[2 * at + first]) });
+        let mut heard = [0.0; FED];
+        for (place, tap) in self.filter.iter().enumerate() {
+            let samples = &halves[place % 2][place / 2..];
+            for (sum, sample) in heard.iter_mut().zip(samples) {
+                *sum += sample * tap;
+            }
+        }
+        heard
     }
 }
 

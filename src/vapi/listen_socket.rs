@@ -16,6 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 
 use tracing::Instrument;
 
+use crate::bytes::SOCKET_READ;
 use crate::units::DialedNumber;
 
 use super::service::Vapi;
@@ -139,6 +140,7 @@ async fn open(vapi: &Vapi, url: &str) -> Result<Socket, String> {
     // TLS's cryptography is the process's choice; whoever made it first, it is ring.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let bounds = WebSocketConfig::default()
+        .read_buffer_size(SOCKET_READ)
         .max_message_size(Some(LARGEST_FRAME))
         .max_frame_size(Some(LARGEST_FRAME));
     match timeout(CONNECT, connect_async_with_config(request, Some(bounds), true)).await {

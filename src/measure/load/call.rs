@@ -14,8 +14,11 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use crate::bytes::SOCKET_READ;
 
 use super::track::{FRAME_MS, Track};
 
@@ -157,7 +160,8 @@ impl Planned {
             let bearer = bearer.map_err(|fault| Error::HttpFormat(fault.into()))?;
             request.headers_mut().insert("authorization", bearer);
         }
-        let (socket, _) = connect_async_with_config(request, None, true).await?;
+        let reading = WebSocketConfig::default().read_buffer_size(SOCKET_READ);
+        let (socket, _) = connect_async_with_config(request, Some(reading), true).await?;
         Ok(socket)
     }
 

@@ -125,6 +125,7 @@ fn texts(given: HashMap<String, Value>) -> impl Iterator<Item = (String, String)
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::started;
     use super::*;
 
     const START: &str = r#"{"sampleRate":8000,"mixType":"mono","callSid":"7a0b","direction":"inbound",
@@ -133,10 +134,7 @@ mod tests {
         "call_token":"t","number":"+12025550102"}"#;
 
     fn start(text: &str) -> Start {
-        match read(text).map(|numbered| numbered.message) {
-            Ok(Message::Start(start)) => start,
-            other => panic!("{other:?}"),
-        }
+        started(read(text))
     }
 
     #[test]

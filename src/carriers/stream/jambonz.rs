@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::lenient::{fitting, number_if_any};
+use super::lenient::{fitting, number_if_any, texts};
 use super::{Message, Numbered, Sound, SoundName, Start, StreamFault, key, parsed};
 use crate::carriers::Carrier;
 use crate::carriers::attributes::Attributes;
@@ -114,13 +114,6 @@ pub(in crate::carriers) fn headers(given: Option<HashMap<String, Value>>) -> Hea
         lines.into_iter().map(move |line| (name.clone(), line))
     });
     Headers::from_pairs(pairs)
-}
-
-fn texts(given: HashMap<String, Value>) -> impl Iterator<Item = (String, String)> {
-    given.into_iter().filter_map(|(name, value)| match value {
-        Value::String(text) => Some((name, text)),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

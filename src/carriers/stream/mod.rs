@@ -25,7 +25,7 @@ use super::Carrier;
 use crate::evidence::CallFacts;
 
 pub(super) use jambonz::headers as sip_headers;
-pub(super) use lenient::fitting;
+pub(super) use lenient::{fitting, texts};
 pub use reorder::Order;
 pub use sound::{Sound, SoundName};
 pub use transcoder::Transcoder;

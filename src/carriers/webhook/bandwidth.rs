@@ -7,9 +7,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{ControlStyle, Event, Ring, WebhookFault, call, dialed, json, texts};
+use super::{ControlStyle, Event, Ring, WebhookFault, call, dialed, json};
 use crate::carriers::Carrier;
-use crate::carriers::stream::{fitting, key_of};
+use crate::carriers::stream::{fitting, key_of, texts};
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Headers, Place, Source};
 
 #[derive(Deserialize)]

@@ -9,8 +9,6 @@ mod twilio;
 mod telnyx;
 mod vonage;
 
-use std::collections::HashMap;
-
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -203,14 +201,6 @@ fn json<T: DeserializeOwned>(carrier: Carrier, body: &[u8]) -> Result<T, Webhook
     serde_json::from_slice(body).map_err(|fault| WebhookFault::NotAWebhook {
         carrier,
         why: fault.to_string(),
-    })
-}
-
-/// A JSON object's texts by name; what is no text is left out.
-fn texts(object: HashMap<String, serde_json::Value>) -> impl Iterator<Item = (String, String)> {
-    object.into_iter().filter_map(|(name, value)| match value {
-        serde_json::Value::String(text) => Some((name, text)),
-        _ => None,
     })
 }
 

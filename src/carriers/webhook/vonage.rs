@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{ControlStyle, Event, Fields, Received, Ring, WebhookFault, is_over, json, texts, with_plus};
+use super::{ControlStyle, Event, Fields, Received, Ring, WebhookFault, is_over, json, with_plus};
 use crate::carriers::Carrier;
+use crate::carriers::stream::texts;
 use crate::evidence::{CallFacts, Source};
 
 pub(super) fn read(received: Received) -> Result<Event, WebhookFault> {

@@ -3,27 +3,10 @@
 //! Values are 16-bit linear: mu-law spans 14 bits and A-law 13, both scaled up to 16 as the ITU-T
 //! G.191 software tools do, so that ±32124 and ±32256 are their loudest values.
 
-use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
-
-/// The linear 16-bit value of a mu-law octet.
-pub fn mulaw_decode(octet: u8) -> i16 {
-    decode_ulaw(octet)
-}
-
-/// The mu-law octet of a linear 16-bit value.
-pub fn mulaw_encode(linear: i16) -> u8 {
-    encode_ulaw(linear)
-}
-
-/// The linear 16-bit value of an A-law octet.
-pub fn alaw_decode(octet: u8) -> i16 {
-    decode_alaw(octet)
-}
-
-/// The A-law octet of a linear 16-bit value.
-pub fn alaw_encode(linear: i16) -> u8 {
-    encode_alaw(linear)
-}
+pub use audio_codec_algorithms::{
+    decode_alaw as alaw_decode, decode_ulaw as mulaw_decode, encode_alaw as alaw_encode,
+    encode_ulaw as mulaw_encode,
+};
 
 #[cfg(test)]
 mod tests {
@@ -56,28 +39,6 @@ mod tests {
             assert_eq!(i32::from(mulaw_decode(octet)), mulaw_by_formula(octet));
             assert_eq!(i32::from(alaw_decode(octet)), alaw_by_formula(octet));
         }
-    }
-
-    #[test]
-    fn the_tables_have_the_published_values_and_sums() {
-        let mulaw = [
-            (0x00, -32_124),
-            (0x0F, -16_764),
-            (0x7F, 0),
-            (0x55, -716),
-            (0xFE, 8),
-        ];
-        let alaw = [
-            (0x00, -5_504),
-            (0x2A, -32_256),
-            (0x55, -8),
-            (0xAA, 32_256),
-            (0xD4, 24),
-        ];
-        assert!(mulaw.iter().all(|&(octet, value)| mulaw_decode(octet) == value));
-        assert!(alaw.iter().all(|&(octet, value)| alaw_decode(octet) == value));
-        let sum = |law: fn(u8) -> i16| (0..=255).map(|octet| i64::from(law(octet)).abs()).sum::<i64>();
-        assert_eq!((sum(mulaw_decode), sum(alaw_decode)), (1_532_928, 1_564_672));
     }
 
     #[test]

@@ -280,6 +280,7 @@ mod tests {
         assert_eq!(places("+12025550103", &signed, true, WINDOW + 1), other);
         assert_eq!(places("+12025550105", &signed, true, 0), other);
         assert_eq!(places("+12025550103", &signed[..2], true, 0), other);
+        assert_eq!(places("+12025550103", &[signed[0], signed[2]], true, 0), other);
         assert_eq!(places("+12025550103", &[], true, 0), other);
         assert_eq!(places("+12025550103", &[], false, 0), both);
     }

@@ -59,10 +59,10 @@ pub(super) async fn run(config: &Config, args: &ServeArgs) -> anyhow::Result<boo
 
     let mut settings = ServeSettings::new(listener, config.reply.clone(), config.carriers.clone());
     settings.tls.clone_from(&tls);
-    settings.insecure_dev = args.insecure_dev;
-    settings.consent = consent;
+    settings.app.insecure_dev = args.insecure_dev;
+    settings.app.consent = consent;
     settings.audiosocket = audiosocket;
-    settings.vapi = Some(Vapi::open(Arc::clone(&board), config.vapi.clone()).await?);
+    settings.app.vapi = Some(Vapi::open(Arc::clone(&board), config.vapi.clone()).await?);
     let ended = ended()?;
     tokio::spawn(follow_the_store(Arc::clone(&board)));
     tokio::spawn(examine_the_store(Arc::clone(&board)));

@@ -62,7 +62,7 @@ pub struct AppState {
 pub struct AppSettings {
     /// How the service is reached, and what its pages show.
     pub reply: ReplySettings,
-    /// Whether nobody needs a key. For one's own machine alone.
+    /// Whether nobody needs a key; for loopback listeners only.
     pub insecure_dev: bool,
     /// How carriers are dealt with.
     pub carriers: CarrierSettings,

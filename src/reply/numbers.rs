@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::store::{self, CallerIsForwarder, Number, ShareChange};
+use crate::store::{Number, NumberPatch};
 use crate::units::DialedNumber;
 
 use super::app_state::AppState;
@@ -27,28 +27,6 @@ pub(super) struct NewNumber {
     region: Option<String>,
     /// What you call it.
     name: Option<String>,
-}
-
-/// What to change of a number; what is left out stays.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NumberPatch {
-    /// The largest share of callers on no roster who may be given a name, or null for the configured one.
-    #[serde(default, deserialize_with = "read_share")]
-    #[schema(value_type = Option<f64>, example = 0.001)]
-    max_false_accept: ShareChange,
-    /// The largest share of callers on the roster who may be given another's name, or null likewise.
-    #[serde(default, deserialize_with = "read_share")]
-    #[schema(value_type = Option<f64>, example = 0.001)]
-    max_wrong_name: ShareChange,
-    /// Whether the caller's number of its calls is the forwarder's (`never`, `always`, or `auto`: where the call's
-    /// forwarding evidence names the same): such a number says whose line it is, and nothing of who speaks.
-    caller_is_forwarder: Option<CallerIsForwarder>,
-}
-
-fn read_share<'de, D: Deserializer<'de>>(from: D) -> Result<ShareChange, D::Error> {
-    let share = Option::<f64>::deserialize(from)?;
-    Ok(share.map_or(ShareChange::Usual, ShareChange::Set))
 }
 
 /// Adds a dialed number
@@ -123,11 +101,6 @@ pub(super) async fn update(
     InPath(number): InPath<DialedNumber>,
     Json(patch): Json<NumberPatch>,
 ) -> Result<axum::Json<Number>, Problem> {
-    let patch = store::NumberPatch {
-        max_false_accept: patch.max_false_accept,
-        max_wrong_name: patch.max_wrong_name,
-        caller_is_forwarder: patch.caller_is_forwarder,
-    };
     Ok(axum::Json(
         allowed.view(&app).update_number(&number, &patch).await?,
     ))

@@ -1,5 +1,5 @@
 //! Recordings that are listened to while somebody speaks: the conversation on a WebSocket that enrolment by an API key
-//! and the signup page have in common.
+//! and the signup page have in common; `/media/pcm` has its frames.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,10 @@ use super::websocket::{CloseReason, Incoming, WebSocketSession};
 /// What a client says in text frames.
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Frame<S> {
+pub(super) enum Frame<S> {
+    /// A conversation begins.
     Start(S),
+    /// It is over.
     Stop {},
 }
 
@@ -80,10 +82,12 @@ pub(super) fn problem(fault: impl Into<Problem>) -> CloseReason {
     CloseReason::Problem(fault.into())
 }
 
-fn read<S: DeserializeOwned>(text: &str) -> Result<Frame<S>, CloseReason> {
+/// Reads a text frame.
+pub(super) fn read<S: DeserializeOwned>(text: &str) -> Result<Frame<S>, CloseReason> {
     serde_json::from_str(text).map_err(|fault| CloseReason::Problem(of_json(&fault)))
 }
 
-fn misplaced(detail: &str) -> CloseReason {
+/// A message that cannot be understood where it came, as the end of a conversation.
+pub(super) fn misplaced(detail: &str) -> CloseReason {
     CloseReason::Problem(Problem::new(Kind::BadRequest, detail))
 }

@@ -19,7 +19,6 @@ use tokio_rustls::server::TlsStream;
 
 use crate::carriers::CarrierSettings;
 use crate::switchboard::Switchboard;
-use crate::vapi::Vapi;
 
 use super::app_state::{AppSettings, AppState, ServeError, Timeouts};
 use super::connection::Connection;
@@ -46,20 +45,8 @@ pub struct ServeSettings {
     pub listener: TcpListener,
     /// TLS on it; without it the service speaks in the clear.
     pub tls: Option<Arc<TlsDoor>>,
-    /// How the service is reached, and what its pages show.
-    pub reply: ReplySettings,
-    /// Whether nobody needs a key; for loopback listeners only.
-    pub insecure_dev: bool,
-    /// How carriers are dealt with.
-    pub carriers: CarrierSettings,
-    /// The side that deals with Vapi.
-    pub vapi: Option<Arc<Vapi>>,
-    /// The words in which users are asked for their voice in a browser.
-    pub consent: ConsentTexts,
-    /// How long sessions of the console last.
-    pub console: ConsoleSettings,
-    /// How long things may take.
-    pub timeouts: Timeouts,
+    /// What the handlers work with.
+    pub app: AppSettings,
     /// The most connections at a time, WebSockets among them; more wait in the system's queue.
     pub connections: usize,
     /// Where AudioSockets come in, if they do.
@@ -72,13 +59,15 @@ impl ServeSettings {
         Self {
             listener,
             tls: None,
-            reply,
-            insecure_dev: false,
-            carriers,
-            vapi: None,
-            consent: ConsentTexts::default(),
-            console: ConsoleSettings::default(),
-            timeouts: Timeouts::default(),
+            app: AppSettings {
+                reply,
+                insecure_dev: false,
+                carriers,
+                vapi: None,
+                consent: ConsentTexts::default(),
+                console: ConsoleSettings::default(),
+                timeouts: Timeouts::default(),
+            },
             connections: 2048,
             audiosocket: None,
         }
@@ -96,24 +85,13 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let address = settings.listener.local_addr()?;
-    if settings.insecure_dev {
+    if settings.app.insecure_dev {
         if !address.ip().is_loopback() {
             return Err(ServeError::InsecureBeyondLoopback(address));
         }
         tracing::warn!("INSECURE: --insecure-dev asks nobody for a key; never use it for real callers");
     }
-    let app = AppState::new(
-        board,
-        AppSettings {
-            reply: settings.reply,
-            insecure_dev: settings.insecure_dev,
-            carriers: settings.carriers,
-            vapi: settings.vapi,
-            consent: settings.consent,
-            console: settings.console,
-            timeouts: settings.timeouts,
-        },
-    )?;
+    let app = AppState::new(board, settings.app)?;
     app.carriers.take_up().await;
     let router = router(Arc::clone(&app));
     let tls = settings.tls.as_ref();

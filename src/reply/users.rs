@@ -4,66 +4,16 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Deserializer};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use crate::store::{self, Person, Pin, PinChange, Receipt, User};
-use crate::units::{DialedNumber, PhoneNumber, UserId};
+use crate::store::{NewUser, Person, Receipt, User, UserPatch};
+use crate::units::{DialedNumber, UserId};
 
 use super::app_state::AppState;
 use super::auth::{Administer, Allowed, Enrol};
 use super::problem::Problem;
 use super::reading::{InPath, InQuery, Json};
-
-/// A user to add.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewUser {
-    /// The name to show: 1 to 200 visible characters, kept composed (NFC) and with single spaces.
-    #[schema(example = "Alice")]
-    name: String,
-    /// The dialed number whose roster the user is put on.
-    #[schema(value_type = String, example = "+12025550102")]
-    number: DialedNumber,
-    /// The user's own phones, at most 20.
-    #[serde(default)]
-    #[schema(value_type = Vec<String>, example = json!(["+12025550143"]))]
-    phones: Vec<PhoneNumber>,
-    /// 4 to 8 digits, unique on the number. Never shown again.
-    #[serde(default, deserialize_with = "read_pin")]
-    #[schema(value_type = Option<String>, write_only)]
-    pin: Option<Pin>,
-    /// Whether the number is to be this user's alone.
-    #[serde(default)]
-    exclusive: bool,
-}
-
-/// What to change of a user; what is left out stays.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct UserPatch {
-    /// A new name.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String)]
-    name: Option<String>,
-    /// All phones the user is to have.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Vec<String>)]
-    phones: Option<Vec<PhoneNumber>>,
-    /// All numbers the user is to be on, at least one.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Vec<String>)]
-    numbers: Option<Vec<DialedNumber>>,
-    /// A new PIN, or null for none.
-    #[serde(default, deserialize_with = "read_pin_change")]
-    #[schema(value_type = Option<String>, write_only)]
-    pin: PinChange,
-    /// Whether no call is to be compared with their voice: then it leaves the gallery at once, on every node, and stays
-    /// kept until they are erased or this is taken back.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = bool)]
-    opted_out: Option<bool>,
-}
 
 /// The dialed number whose users are asked for.
 #[derive(Deserialize, IntoParams)]
@@ -91,13 +41,6 @@ pub(super) async fn add(
     State(app): State<Arc<AppState>>,
     Json(new): Json<NewUser>,
 ) -> Result<(StatusCode, axum::Json<User>), Problem> {
-    let new = store::NewUser {
-        name: new.name,
-        number: new.number,
-        phones: new.phones,
-        pin: new.pin,
-        exclusive: new.exclusive,
-    };
     let added = allowed.view(&app).add_user(new).await?;
     Ok((StatusCode::CREATED, axum::Json(added)))
 }
@@ -155,13 +98,6 @@ pub(super) async fn change(
     InPath(id): InPath<UserId>,
     Json(patch): Json<UserPatch>,
 ) -> Result<axum::Json<User>, Problem> {
-    let patch = store::UserPatch {
-        name: patch.name,
-        phones: patch.phones,
-        numbers: patch.numbers,
-        pin: patch.pin,
-        opted_out: patch.opted_out,
-    };
     Ok(axum::Json(allowed.view(&app).update_user(id, patch).await?))
 }
 
@@ -218,24 +154,10 @@ pub(super) async fn export(
     ))
 }
 
-/// A value that may be left out but not be null: null would look like a wish to remove it.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
-}
-
-fn read_pin<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Pin>, D::Error> {
-    let text = Option::<String>::deserialize(from)?.map(zeroize::Zeroizing::new);
-    text.map(|text| text.parse().map_err(serde::de::Error::custom))
-        .transpose()
-}
-
-fn read_pin_change<'de, D: Deserializer<'de>>(from: D) -> Result<PinChange, D::Error> {
-    Ok(read_pin(from)?.map_or(PinChange::Clear, PinChange::Set))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::PinChange;
 
     #[test]
     fn a_pin_left_out_stays_and_a_null_one_goes() {

@@ -11,9 +11,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use crate::carriers::form;
 use crate::store::{Actor, Provenance};
 use crate::vapi::{Answer, Arrived, Message, NoMessage, NotVapi, Original, PASS_HEADER, Proof, Vapi};
 
@@ -215,6 +217,10 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     }
     let pair = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = pair.split_once(':')?;
+    let decoded = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    };
     Some((decoded(id), decoded(secret)))
 }
 
@@ -229,13 +235,7 @@ impl Form {
                 .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())));
             return Self(texts.collect());
         }
-        let text = String::from_utf8_lossy(body);
-        let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-        Self(
-            pairs
-                .map(|(name, value)| (decoded(name), decoded(value)))
-                .collect(),
-        )
+        Self(form::pairs(body))
     }
 
     fn value(&self, name: &str) -> Option<String> {
@@ -244,29 +244,6 @@ impl Form {
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.clone())
     }
-}
-
-/// Form decoding (WHATWG URL section 5.1): `+` is a space, `%XX` a byte; what is malformed stays as it is.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%')
-            .then(|| Some(digit(at + 1)? << 4 | digit(at + 2)?))
-            .flatten();
-        match (escaped.and_then(|value| u8::try_from(value).ok()), bytes[at]) {
-            (Some(byte), _) => {
-                out.push(byte);
-                at += 2;
-            }
-            (None, b'+') => out.push(b' '),
-            (None, other) => out.push(other),
-        }
-        at += 1;
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

@@ -17,13 +17,13 @@
 //! Architecture invariants: which call something is about comes from Vapi's own field and never from a model's
 //! words; nothing is fetched from a host that was not allowed; a ringing call is answered whatever is broken.
 
+mod shape;
 mod settings;
 mod api;
 mod marker;
 mod prompt_words;
 mod redaction;
 mod capture;
-mod shape;
 mod message_time;
 mod mix;
 mod assistant_mute;
@@ -81,8 +81,8 @@ pub use redaction::redacted;
 pub use relay::{Answer, AppliedHere, Original, forget_backends, note_backends};
 pub use service::{Overloaded, Vapi, VapiError};
 pub use settings::{
-    ForwardTrust, HmacAlgorithm, HmacPlan, ListenDefaults, ToolMessage, UpstreamHeader, UpstreamSettings,
-    VapiAuth, VapiMode, VapiSettings,
+    ForwardTrust, HmacAlgorithm, HmacPlan, ToolMessage, UpstreamHeader, UpstreamSettings, VapiAuth, VapiMode,
+    VapiSettings,
 };
 pub use shape::Shape;
 pub use sides::Sides;

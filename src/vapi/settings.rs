@@ -12,12 +12,12 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::bytes::Encoding;
 use crate::carriers::VapiRegion;
 use crate::settings::{SettingsReader, words};
 use crate::units::{DialedNumber, Hertz};
 
-use section::{AuthMode, CallerChannel, HmacEncoding, KeypadPins, ListenEncoding, TrustForwarded};
+use super::shape::Shape;
+use section::{AuthMode, CallerChannel, HmacEncoding, KeypadPins, TrustForwarded};
 
 pub(crate) use section::VapiSection;
 pub use upstream::{UpstreamHeader, UpstreamSettings};
@@ -121,21 +121,6 @@ pub enum ForwardTrust {
     Never,
 }
 
-/// How the listen stream is read until it says or shows otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListenDefaults {
-    /// How samples are written.
-    pub encoding: Encoding,
-    /// Samples a second.
-    pub rate: Hertz,
-    /// One (a mix) or two.
-    pub channels: u16,
-    /// Which of two is the caller.
-    pub caller_channel: u16,
-    /// Whether it is to be found out if that is so.
-    pub finds_caller: bool,
-}
-
 /// The checked settings of `vapi.*`, and what is set outside and holds for Vapi too.
 #[derive(Debug, Clone)]
 pub struct VapiSettings {
@@ -181,8 +166,10 @@ pub struct VapiSettings {
     pub plain_hosts: Vec<String>,
     /// Whether the call's audio is listened to.
     pub listen: bool,
-    /// How, until the stream shows otherwise.
-    pub listen_defaults: ListenDefaults,
+    /// How, until the stream says or shows otherwise.
+    pub listen_shape: Shape,
+    /// Whether it is to be found out which of two channels is the caller.
+    pub finds_caller: bool,
     /// When a forwarding number in an X- header is believed.
     pub forwarded: ForwardTrust,
     /// Whether a call may enrol a voice.
@@ -236,7 +223,8 @@ impl VapiSection {
             auth,
             largest_event: self.largest_event_mb * 1024 * 1024,
             assistants: account::by_number(read, "vapi.assistants", self.assistants.as_deref(), "a-1"),
-            listen_defaults: self.listen_defaults(),
+            listen_shape: self.listen_shape(),
+            finds_caller: self.caller_channel == CallerChannel::Auto,
             forwarded: self.forwarded(),
             assistant: self.assistant_id,
             fallback: self.fallback_assistant_id,
@@ -330,17 +318,12 @@ impl VapiSection {
         }
     }
 
-    fn listen_defaults(&self) -> ListenDefaults {
-        ListenDefaults {
-            encoding: match self.listen_encoding {
-                ListenEncoding::PcmS16le => Encoding::PcmS16le,
-                ListenEncoding::Mulaw => Encoding::Mulaw,
-                ListenEncoding::Alaw => Encoding::Alaw,
-            },
+    fn listen_shape(&self) -> Shape {
+        Shape {
+            encoding: self.listen_encoding,
             rate: Hertz(self.listen_rate),
             channels: self.listen_channels,
             caller_channel: u16::from(self.caller_channel == CallerChannel::Second),
-            finds_caller: self.caller_channel == CallerChannel::Auto,
         }
     }
 

@@ -8,8 +8,6 @@ use zeroize::Zeroizing;
 use crate::bytes::Encoding;
 use crate::units::Hertz;
 
-use super::settings::ListenDefaults;
-
 /// How far a byte rate may lie from a format's own: frames of up to 200 ms in 1.75 s are 11 %.
 const TOLERANCE: f64 = 0.12;
 /// The formats the stream was seen in, by evidence: 16-bit PCM each.
@@ -48,17 +46,6 @@ impl Shape {
             Encoding::PcmS16le => &[0, 0],
             Encoding::Mulaw => &[0xFF],
             Encoding::Alaw => &[0xD5],
-        }
-    }
-}
-
-impl From<ListenDefaults> for Shape {
-    fn from(usual: ListenDefaults) -> Self {
-        Self {
-            encoding: usual.encoding,
-            rate: usual.rate,
-            channels: usual.channels,
-            caller_channel: usual.caller_channel,
         }
     }
 }

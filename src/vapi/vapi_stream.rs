@@ -75,11 +75,11 @@ impl VapiStream {
             .filter(is_named)
             .map(|_| vapi_call.clock());
         let found = vapi_call.state().caller_channel;
-        let mut usual = Shape::from(vapi.settings.listen_defaults);
+        let mut usual = vapi.settings.listen_shape;
         usual.caller_channel = found.unwrap_or(usual.caller_channel);
         Self {
             reader: ListenReader::new(usual),
-            finds_sides: vapi.settings.listen_defaults.finds_caller && found.is_none(),
+            finds_sides: vapi.settings.finds_caller && found.is_none(),
             vapi,
             vapi_call,
             number,

@@ -19,8 +19,6 @@ const LONGEST_TEXT: usize = 2_000;
 pub struct CallView {
     /// Vapi's id of the call; nothing else names it, least of all what a model says.
     pub id: Option<CallId>,
-    /// How it came about: `inboundPhoneCall`, `outboundPhoneCall`, `webCall`, …
-    pub kind: Option<String>,
     /// Its status, as in `ringing`.
     pub status: Option<String>,
     /// Where Vapi says the dialed number, best first.
@@ -35,8 +33,6 @@ pub struct CallView {
     pub assistant_id: Option<String>,
     /// Where the number of the person on the line is said, best first.
     pub caller: Vec<String>,
-    /// Who carries it: `twilio`, `telnyx`, `vonage`, `vapi`, …
-    pub provider: Option<String>,
     /// The number a Twilio call was forwarded from, as Twilio's webhook would say.
     pub forwarded_from: Option<String>,
     /// The number an SBC says it was forwarded from, in X- headers.
@@ -64,7 +60,6 @@ impl CallView {
         let transport = message.pointer("/call/transport");
         Self {
             id: first(&["/call/id"]).and_then(|id| id.parse().ok()),
-            kind: first(&["/call/type"]),
             status: first(&["/call/status"]),
             dialed: texts(message, DIALED).map(str::to_owned).collect(),
             sip_address: first(&["/phoneNumber/sipUri", "/call/phoneNumber/sipUri"]),
@@ -72,7 +67,6 @@ impl CallView {
             phone_number_id: first(&["/call/phoneNumberId", "/phoneNumber/id", "/call/phoneNumber/id"]),
             assistant_id: first(&["/assistant/id", "/call/assistantId", "/call/assistant/id"]),
             caller: caller(message),
-            provider: first(&["/call/phoneCallProvider", "/phoneNumber/provider"]),
             forwarded_from: transport
                 .filter(|transport| is_twilio(transport))
                 .and_then(|_| first(&["/call/transport/forwardedFrom"])),
@@ -106,15 +100,6 @@ impl CallView {
         both.listen_url = both.listen_url.or(other.listen_url);
         both.control_url = both.control_url.or(other.control_url);
         both
-    }
-
-    /// A SIP header by its name, whatever its case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self
-            .headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
     }
 }
 
@@ -256,7 +241,6 @@ impl fmt::Debug for CallView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallView")
             .field("id", &self.id)
-            .field("kind", &self.kind)
             .field("status", &self.status)
             .field("headers", &self.headers.len())
             .finish_non_exhaustive()
@@ -303,7 +287,8 @@ mod tests {
         }}));
         assert_eq!(view.invited, ["+12025550102", "2025550102"]);
         assert!(view.dialed.is_empty(), "who wrote the INVITE is not Vapi");
-        assert_eq!(view.header("DIVERSION"), Some("<sip:+12025550103@h>"));
+        let diversion = ("Diversion".to_owned(), "<sip:+12025550103@h>".to_owned());
+        assert!(view.headers.contains(&diversion));
         assert_eq!(view.headers.len(), 4);
         assert_eq!(view.listen_url.as_deref(), Some("wss://x/l"));
         let shown = format!("{view:?}");

@@ -304,38 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn webhooks_are_known_by_their_fields() {
-        for (body, carrier) in [
-            ("CallSid=CA1&From=%2B12025550101&To=%2B12025550102", "twilio"),
-            ("CallUUID=c&From=12025550101&To=12025550102", "plivo"),
-            (
-                "call=1796000000.5&dialed=%2B12025550102&caller=%2B12025550101",
-                "asterisk",
-            ),
-            (
-                r#"{"call_sid":"c","direction":"inbound","from":"12025550101","to":"12025550102"}"#,
-                "jambonz",
-            ),
-            (
-                r#"{"uuid":"u","from":"12025550101","to":"12025550102"}"#,
-                "vonage",
-            ),
-            (
-                r#"{"eventType":"initiate","callId":"c","from":"+12025550101","to":"+12025550102"}"#,
-                "bandwidth",
-            ),
-            (
-                r#"{"data":{"event_type":"call.initiated","payload":{"call_control_id":"c","direction":"incoming",
-                    "from":"+12025550101","to":"+12025550102"}}}"#,
-                "telnyx",
-            ),
-        ] {
-            let held = read(body.as_bytes()).unwrap();
-            assert_eq!(
-                (held.calls[0].carrier.as_str(), held.calls[0].form),
-                (carrier, "webhook")
-            );
-        }
+    fn what_is_no_capture_no_invite_and_no_webhook_is_refused() {
         for nothing in ["", "hello", "{}", "[1]", "a=b", "INVITE to a party"] {
             assert_eq!(
                 read(nothing.as_bytes()).map(|_| ()),

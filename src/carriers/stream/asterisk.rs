@@ -146,6 +146,7 @@ pub(super) fn with_query(mut start: Start, query: &str) -> Start {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::started;
     use super::*;
 
     const JSON: &str = r#"{"event":"MEDIA_START","connection_id":"voxline","channel":"WebSocket/voxline/0x7f",
@@ -156,10 +157,7 @@ mod tests {
         channel_id:1796000000.7 format:ulaw optimal_frame_size:160 ptime:20";
 
     fn start(text: &str) -> Start {
-        match read(text).map(|numbered| numbered.message) {
-            Ok(Message::Start(start)) => start,
-            other => panic!("{other:?}"),
-        }
+        started(read(text))
     }
 
     #[test]

@@ -79,6 +79,7 @@ fn begin(metadata: Metadata, parameters: HashMap<String, String>) -> Result<Mess
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::started;
     use super::*;
 
     #[test]
@@ -89,13 +90,7 @@ mod tests {
                 "streamName":"vid","tracks":[{{"name":"inbound","mediaFormat":{{"encoding":"{encoding}",
                 "sampleRate":8000}}}}]}},"streamParams":{{"call_token":"t"}}}}"#
             );
-            let Ok(Numbered {
-                message: Message::Start(start),
-                ..
-            }) = read(&text)
-            else {
-                panic!("no start")
-            };
+            let start = started(read(&text));
             assert_eq!(
                 (start.ids, start.sound),
                 (vec!["c-1".to_owned()], Sound::TELEPHONE)

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::lenient::{fitting, number_if_any};
+use super::lenient::{fitting, number_if_any, texts};
 use super::{Message, Numbered, Sound, SoundName, Start, StreamFault, key, parsed};
 use crate::carriers::Carrier;
 use crate::carriers::attributes::Attributes;
@@ -116,15 +116,9 @@ pub(in crate::carriers) fn headers(given: Option<HashMap<String, Value>>) -> Hea
     Headers::from_pairs(pairs)
 }
 
-fn texts(given: HashMap<String, Value>) -> impl Iterator<Item = (String, String)> {
-    given.into_iter().filter_map(|(name, value)| match value {
-        Value::String(text) => Some((name, text)),
-        _ => None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::tests::started;
     use super::*;
 
     const START: &str = r#"{"sampleRate":8000,"mixType":"mono","callSid":"7a0b","direction":"inbound",
@@ -133,10 +127,7 @@ mod tests {
         "call_token":"t","number":"+12025550102"}"#;
 
     fn start(text: &str) -> Start {
-        match read(text).map(|numbered| numbered.message) {
-            Ok(Message::Start(start)) => start,
-            other => panic!("{other:?}"),
-        }
+        started(read(text))
     }
 
     #[test]

@@ -74,14 +74,15 @@ pub(super) fn digit_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<
 /// are texts.
 pub(super) fn parameters<'de, D: Deserializer<'de>>(from: D) -> Result<HashMap<String, String>, D::Error> {
     let given: Option<HashMap<String, Value>> = fitting(from)?;
-    let texts = given
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, value)| match value {
-            Value::String(text) => Some((name, text)),
-            _ => None,
-        });
-    Ok(texts.collect())
+    Ok(given.into_iter().flat_map(texts).collect())
+}
+
+/// A JSON object's texts by name; what is no text is left out.
+pub(in crate::carriers) fn texts(object: HashMap<String, Value>) -> impl Iterator<Item = (String, String)> {
+    object.into_iter().filter_map(|(name, value)| match value {
+        Value::String(text) => Some((name, text)),
+        _ => None,
+    })
 }
 
 /// Our own parameters of a stream.

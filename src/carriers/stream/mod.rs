@@ -25,7 +25,7 @@ use super::Carrier;
 use crate::evidence::CallFacts;
 
 pub(super) use jambonz::headers as sip_headers;
-pub(super) use lenient::fitting;
+pub(super) use lenient::{fitting, texts};
 pub use reorder::Order;
 pub use sound::{Sound, SoundName};
 pub use transcoder::Transcoder;
@@ -251,6 +251,14 @@ mod tests {
 
     use super::*;
 
+    /// The start that was read.
+    pub fn started(read: Result<Numbered, StreamFault>) -> Start {
+        match read.map(|numbered| numbered.message) {
+            Ok(Message::Start(start)) => start,
+            other => panic!("no start: {other:?}"),
+        }
+    }
+
     #[test]
     fn only_keys_of_a_telephone_are_digits() {
         for (text, expected) in [
@@ -314,13 +322,8 @@ mod tests {
                 r#"{"callSid":"c","from":5,"to":{},"headers":[1]}"#,
             ),
         ] {
-            match StreamReader::of(carrier)
-                .text(text)
-                .map(|numbered| numbered.message)
-            {
-                Ok(Message::Start(start)) => assert_eq!(start.ids, ["c"], "{carrier}"),
-                other => panic!("{carrier}: {other:?}"),
-            }
+            let start = started(StreamReader::of(carrier).text(text));
+            assert_eq!(start.ids, ["c"], "{carrier}");
         }
     }
 

@@ -99,6 +99,7 @@ fn unquoted(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::SoundName;
+    use super::super::tests::started;
     use super::*;
     use crate::units::Hertz;
 
@@ -107,13 +108,7 @@ mod tests {
             r#"{{"event":"start","sequenceNumber":0,"start":{{"callId":"c-1","streamId":"s-1","accountId":"a",
             "tracks":["inbound"],"mediaFormat":{format}}},"extra_headers":"{extra}"}}"#
         );
-        match read(&text) {
-            Ok(Numbered {
-                message: Message::Start(start),
-                place: Some(0),
-            }) => start,
-            other => panic!("{other:?}"),
-        }
+        started(read(&text))
     }
 
     #[test]

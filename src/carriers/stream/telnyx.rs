@@ -133,6 +133,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::SoundName;
+    use super::super::tests::started;
     use super::*;
 
     fn start(format: &str) -> Result<Numbered, StreamFault> {
@@ -145,13 +146,7 @@ mod tests {
 
     #[test]
     fn a_start_names_the_call_by_both_ids_and_the_dialed_number() {
-        let Ok(Numbered {
-            message: Message::Start(start),
-            place: None,
-        }) = start(r#"{"encoding":"PCMU","sample_rate":8000,"channels":1}"#)
-        else {
-            panic!("no start")
-        };
+        let start = started(start(r#"{"encoding":"PCMU","sample_rate":8000,"channels":1}"#));
         assert_eq!(start.ids, ["v2:c", "s"]);
         assert_eq!(start.number.as_deref(), Some("+12025550102"));
         assert_eq!(start.token.as_deref(), Some("abc"));
@@ -178,14 +173,7 @@ mod tests {
                 SoundName::G722,
             ),
         ] {
-            let Ok(Numbered {
-                message: Message::Start(start),
-                ..
-            }) = start(format)
-            else {
-                panic!("{format} was refused")
-            };
-            assert_eq!(start.sound.name, name);
+            assert_eq!(started(start(format)).sound.name, name);
         }
         let fault = start(r#"{"encoding":"AMR-WB","sample_rate":16000,"channels":1}"#).unwrap_err();
         assert!(fault.to_string().contains("stream_codec PCMU"), "{fault}");
@@ -193,11 +181,8 @@ mod tests {
 
     #[test]
     fn a_null_is_no_number_and_no_fault() {
-        let read = start(r#"{"encoding":"PCMU","sample_rate":8000,"channels":null}"#).unwrap();
-        let Message::Start(start) = read.message else {
-            panic!("no start")
-        };
-        assert_eq!(start.sound, Sound::TELEPHONE);
+        let read = start(r#"{"encoding":"PCMU","sample_rate":8000,"channels":null}"#);
+        assert_eq!(started(read).sound, Sound::TELEPHONE);
         let media = r#"{"event":"media","media":{"track":"inbound","chunk":null,"payload":"//7+"}}"#;
         let audio = Message::Audio(vec![0xff, 0xfe, 0xfe]);
         assert_eq!(super::read(media), Ok(audio.at(None)));

@@ -26,10 +26,9 @@ pub(super) fn read(fields: Fields) -> Result<Event, WebhookFault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{forwarder, ring};
+    use super::super::tests::{forwarder, heard, ring};
     use super::*;
     use crate::carriers::Carrier;
-    use crate::carriers::webhook::{Received, read};
 
     #[test]
     fn a_dialplans_form_names_call_number_caller_and_forwarder() {
@@ -79,14 +78,7 @@ mod tests {
                 .as_str()
                 .is_empty()
         );
-        let read = |form: &str| {
-            let received = Received {
-                query: "",
-                body: form.as_bytes(),
-                trusted: true,
-            };
-            read(Carrier::Asterisk, received)
-        };
+        let read = |form: &str| heard(Carrier::Asterisk, "", form);
         let said = read("call=1.5&caller=%2B12025550101");
         assert!(matches!(said, Err(WebhookFault::Missing("dialed"))), "{said:?}");
         let said = read("dialed=reception");

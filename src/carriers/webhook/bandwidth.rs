@@ -7,9 +7,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{ControlStyle, Event, Ring, WebhookFault, call, dialed, json, texts};
+use super::{ControlStyle, Event, Ring, WebhookFault, call, dialed, json};
 use crate::carriers::Carrier;
-use crate::carriers::stream::{fitting, key_of};
+use crate::carriers::stream::{fitting, key_of, texts};
 use crate::evidence::{Attestation, AttestationLevel, CallFacts, Headers, Place, Source};
 
 #[derive(Deserialize)]
@@ -135,9 +135,8 @@ fn diverted(given: HashMap<String, Value>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{forwarder, ring};
+    use super::super::tests::{forwarder, heard, ring};
     use super::*;
-    use crate::carriers::webhook::{Received, read};
 
     fn initiate(diversion: &str) -> String {
         format!(
@@ -178,14 +177,7 @@ mod tests {
 
     #[test]
     fn keys_and_the_end_are_webhooks_of_their_own() {
-        let read = |body: &str| {
-            let received = Received {
-                query: "",
-                body: body.as_bytes(),
-                trusted: true,
-            };
-            read(Carrier::Bandwidth, received)
-        };
+        let read = |body: &str| heard(Carrier::Bandwidth, "", body);
         for (more, expected) in [
             (r#""digit":"4""#, None),
             (r#""digit":4,"eventTime":5"#, None),

@@ -66,9 +66,8 @@ pub(super) fn read(body: &[u8]) -> Result<Event, WebhookFault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{forwarder, ring};
+    use super::super::tests::{forwarder, heard, ring};
     use super::*;
-    use crate::carriers::webhook::{Received, read};
 
     const RING: &str = r#"{"sip":{"method":"INVITE","headers":{"from":"<sip:+12025550101@h>;tag=1",
         "diversion":["<sip:+12025550103@h>;reason=no-answer","<sip:+12025550104@h>;reason=busy"]},"payload":[]},
@@ -102,15 +101,7 @@ mod tests {
 
     #[test]
     fn only_an_incoming_calls_beginning_is_one() {
-        let read = |from: &str, to: &str| {
-            let body = RING.replace(from, to);
-            let received = Received {
-                query: "",
-                body: body.as_bytes(),
-                trusted: true,
-            };
-            read(Carrier::Jambonz, received)
-        };
+        let read = |from: &str, to: &str| heard(Carrier::Jambonz, "", &RING.replace(from, to));
         assert!(matches!(read("trying", "in-progress"), Ok(Event::Other)));
         assert!(matches!(read("inbound", "outbound"), Ok(Event::Other)));
         assert!(matches!(read("trying", "completed"), Ok(Event::Ended { .. })));

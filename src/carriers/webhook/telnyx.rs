@@ -124,9 +124,8 @@ fn facts(payload: Payload) -> CallFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{forwarder, ring};
+    use super::super::tests::{forwarder, heard, ring};
     use super::*;
-    use crate::carriers::webhook;
 
     fn event(kind: &str, direction: &str) -> String {
         format!(
@@ -157,12 +156,7 @@ mod tests {
         let ended = |direction: &str, more: &str| {
             let text =
                 event("call.hangup", direction).replace("\"call_leg_id\"", &format!("{more}\"call_leg_id\""));
-            let received = Received {
-                query: "",
-                body: text.as_bytes(),
-                trusted: true,
-            };
-            match webhook::read(Carrier::Telnyx, received).unwrap() {
+            match heard(Carrier::Telnyx, "", &text).unwrap() {
                 Event::NotHandedOn { call } => Some(call.as_str().to_owned()),
                 Event::Ended { .. } => None,
                 other => panic!("{other:?}"),
@@ -198,14 +192,7 @@ mod tests {
 
     #[test]
     fn legs_of_ours_and_keys_are_left_alone_and_a_hangup_ends_the_call() {
-        let read = |text: String| {
-            let received = Received {
-                query: "",
-                body: text.as_bytes(),
-                trusted: true,
-            };
-            webhook::read(Carrier::Telnyx, received)
-        };
+        let read = |text: String| heard(Carrier::Telnyx, "", &text);
         assert!(matches!(
             read(event("call.initiated", "outgoing")),
             Ok(Event::Other)

@@ -50,10 +50,9 @@ pub(super) fn read_as(source: Source, fields: &Fields) -> Result<Event, WebhookF
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{forwarder, ring};
+    use super::super::tests::{forwarder, heard, ring};
     use super::*;
     use crate::carriers::Carrier;
-    use crate::carriers::webhook::{Received, read};
 
     const RING: &str = "CallSid=CA1&From=%2B12025550101&To=%2B12025550102&CallStatus=ringing\
                         &ForwardedFrom=%2B12025550103&StirVerstat=TN-Validation-Passed-A";
@@ -100,12 +99,7 @@ mod tests {
     fn what_was_typed_is_known_by_our_address_and_never_shown() {
         let typed = |query, digits: &str| {
             let body = format!("{RING}&CallStatus=in-progress&Digits={digits}");
-            let received = Received {
-                query,
-                body: body.as_bytes(),
-                trusted: true,
-            };
-            read(Carrier::Twilio, received).unwrap()
+            heard(Carrier::Twilio, query, &body).unwrap()
         };
         for (digits, expected) in [("482173", "482173"), ("", "")] {
             let event = typed("typed=pin", digits);
@@ -137,11 +131,10 @@ mod tests {
 
     #[test]
     fn a_call_that_is_over_is_not_answered() {
-        let received = Received {
-            query: "",
-            body: b"CallSid=CA1&CallStatus=completed",
-            trusted: true,
-        };
-        assert!(matches!(read(Carrier::Twilio, received), Ok(Event::Ended { .. })));
+        let form = "CallSid=CA1&CallStatus=completed";
+        assert!(matches!(
+            heard(Carrier::Twilio, "", form),
+            Ok(Event::Ended { .. })
+        ));
     }
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{ControlStyle, Event, Fields, Received, Ring, WebhookFault, is_over, json, texts, with_plus};
+use super::{ControlStyle, Event, Fields, Received, Ring, WebhookFault, is_over, json, with_plus};
 use crate::carriers::Carrier;
+use crate::carriers::stream::texts;
 use crate::evidence::{CallFacts, Source};
 
 pub(super) fn read(received: Received) -> Result<Event, WebhookFault> {
@@ -38,9 +39,8 @@ pub(super) fn read(received: Received) -> Result<Event, WebhookFault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{forwarder, ring};
+    use super::super::tests::{forwarder, heard, ring};
     use super::*;
-    use crate::carriers::webhook;
 
     #[test]
     fn an_answer_webhook_is_read_from_json_and_from_a_query() {
@@ -74,12 +74,7 @@ mod tests {
     fn events_are_not_calls() {
         let read = |status: &str| {
             let body = format!(r#"{{"uuid":"u-1","status":"{status}","to":"12025550102","from":"1"}}"#);
-            let received = Received {
-                query: "",
-                body: body.as_bytes(),
-                trusted: true,
-            };
-            webhook::read(Carrier::Vonage, received)
+            heard(Carrier::Vonage, "", &body)
         };
         assert!(matches!(read("answered"), Ok(Event::Other)));
         for status in ["completed", "unanswered", "disconnected"] {

@@ -27,6 +27,7 @@ use crate::units::{CallId, DialedNumber, Hertz};
 
 use super::super::app_state::{AppState, in_words};
 use super::super::problem::{Kind, Problem};
+use super::super::recording::misplaced;
 use super::super::request_log::write_down;
 use super::super::telemetry::{self, AudioSocketEnd};
 use super::super::websocket::CloseReason;
@@ -123,7 +124,7 @@ async fn announced(app: &AppState, line: &mut Line) -> Result<(CallId, DialedNum
         Err(CloseReason::Problem(Problem::new(Kind::TooSlow, detail)))
     })?;
     let Frame::Call(id) = first else {
-        return Err(refused("the first frame has to be the call's UUID (kind 0x01)"));
+        return Err(misplaced("the first frame has to be the call's UUID (kind 0x01)"));
     };
     let claimed = app
         .carriers
@@ -181,7 +182,7 @@ async fn begun(
             Frame::Audio { rate, bytes } => return Ok((rate, bytes)),
             Frame::Digit(key) => app.carriers.pressed_early(call, number, key).await,
             Frame::HangUp | Frame::Failed => return Err(CloseReason::Gone),
-            Frame::Call(_) => return Err(refused("a second UUID came")),
+            Frame::Call(_) => return Err(misplaced("a second UUID came")),
             Frame::Other => {}
         }
     }
@@ -241,7 +242,7 @@ async fn next_audio(
             }
             Frame::Digit(key) => call.call_session().press(key).await,
             Frame::HangUp | Frame::Failed => return Err(CloseReason::Gone),
-            Frame::Call(_) => return Err(refused("a second UUID came")),
+            Frame::Call(_) => return Err(misplaced("a second UUID came")),
             Frame::Other => {}
         }
     }
@@ -328,8 +329,4 @@ impl Line {
             tracing::debug!(%fault, "an AudioSocket was not closed well: {fault}");
         }
     }
-}
-
-fn refused(detail: &str) -> CloseReason {
-    CloseReason::Problem(Problem::new(Kind::BadRequest, detail))
 }

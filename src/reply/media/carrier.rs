@@ -21,6 +21,7 @@ use super::super::app_state::{AppState, in_words};
 use super::super::auth::{self, Visitor};
 use super::super::carriers::unproven;
 use super::super::problem::{Kind, LOGIN, Problem};
+use super::super::recording::misplaced;
 use super::super::websocket::{CloseReason, Handshake, Incoming, WebSocketSession};
 use super::session::{finish, say_all};
 
@@ -167,7 +168,7 @@ async fn open(
     let start = loop {
         match next(reader, websocket).await?.message {
             Message::Start(start) => break start.with_query(carrier, &access.query),
-            Message::Audio(_) => return Err(refused("audio came before the message `start`")),
+            Message::Audio(_) => return Err(misplaced("audio came before the message `start`")),
             Message::Stop => return Err(CloseReason::Stopped),
             Message::Digit(_) | Message::Other => {}
         }
@@ -231,7 +232,7 @@ async fn told(
     say_all(said, websocket).await?;
     taken.map_err(|end| match end {
         StreamEnd::Stopped => CloseReason::Stopped,
-        StreamEnd::SecondStart => refused(&end.to_string()),
+        StreamEnd::SecondStart => misplaced(&end.to_string()),
         StreamEnd::Board(fault) => CloseReason::Problem(fault.into()),
     })
 }
@@ -283,8 +284,4 @@ fn of_unopened(fault: Unopened) -> Problem {
         Unopened::NoNumber | Unopened::Invalid { .. } => Kind::Invalid,
     };
     Problem::new(kind, fault.to_string())
-}
-
-fn refused(detail: &str) -> CloseReason {
-    CloseReason::Problem(Problem::new(Kind::BadRequest, detail))
 }

@@ -14,18 +14,9 @@ use crate::units::{CallId, DialedNumber, Hertz};
 
 use super::super::app_state::AppState;
 use super::super::auth::{Allowed, Identify, Visitor};
-use super::super::problem::{Kind, Problem};
-use super::super::reading::of_json;
+use super::super::recording::{Frame, misplaced, problem, read, started};
 use super::super::websocket::{CloseReason, Handshake, Incoming, WebSocketSession};
 use super::session::{finish, say_all};
-
-/// What a client says in text frames.
-#[derive(Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Frame {
-    Start(Start),
-    Stop {},
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,12 +77,9 @@ pub(in super::super) async fn stream(
 
 async fn follow(app: Arc<AppState>, mut websocket: WebSocketSession, visitor: Visitor) {
     websocket.ends_with(&visitor, &app);
-    let opened = match websocket.next().await {
-        Incoming::Text(text) => open(&app, &text, &visitor).await,
-        Incoming::Audio(_) => Err(CloseReason::Problem(misplaced(
-            "audio came before the frame `start`",
-        ))),
-        Incoming::End(ending) => Err(ending),
+    let opened = match started::<Start>(&mut websocket).await {
+        Ok(start) => open(&app, start, &visitor).await,
+        Err(ending) => Err(ending),
     };
     let mut call = match opened {
         Ok(call) => call,
@@ -104,24 +92,19 @@ async fn follow(app: Arc<AppState>, mut websocket: WebSocketSession, visitor: Vi
         .await;
 }
 
-async fn open(app: &AppState, text: &str, visitor: &Visitor) -> Result<LiveCall, CloseReason> {
-    match read(text).map_err(CloseReason::Problem)? {
-        Frame::Start(start) => {
-            let opened = app.view(visitor.access()).open_call(start.into()).await;
-            opened.map_err(|fault| CloseReason::Problem(fault.into()))
-        }
-        Frame::Stop {} => Err(CloseReason::Stopped),
-    }
+async fn open(app: &AppState, start: Start, visitor: &Visitor) -> Result<LiveCall, CloseReason> {
+    let opened = app.view(visitor.access()).open_call(start.into()).await;
+    opened.map_err(problem)
 }
 
 async fn listen(call: &mut LiveCall, websocket: &mut WebSocketSession) -> CloseReason {
     loop {
         let heard = match websocket.next().await {
             Incoming::Audio(bytes) => hear(call, &bytes, websocket).await,
-            Incoming::Text(text) => Err(match read(&text) {
+            Incoming::Text(text) => Err(match read::<Start>(&text) {
                 Ok(Frame::Stop {}) => CloseReason::Stopped,
-                Ok(Frame::Start(_)) => CloseReason::Problem(misplaced("a second frame `start` came")),
-                Err(problem) => CloseReason::Problem(problem),
+                Ok(Frame::Start(_)) => misplaced("a second frame `start` came"),
+                Err(reason) => reason,
             }),
             Incoming::End(reason) => Err(reason),
         };
@@ -139,39 +122,12 @@ async fn hear(
 ) -> Result<(), CloseReason> {
     call.waited(websocket.waited());
     let said = call.push(audio).await;
-    say_all(
-        said.map_err(|fault| CloseReason::Problem(fault.into()))?,
-        websocket,
-    )
-    .await
-}
-
-fn read(text: &str) -> Result<Frame, Problem> {
-    serde_json::from_str(text).map_err(|fault| of_json(&fault))
-}
-
-fn misplaced(detail: &str) -> Problem {
-    Problem::new(Kind::BadRequest, detail)
+    say_all(said.map_err(problem)?, websocket).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_contracts_frames_are_understood() {
-        let start = r#"{"event":"start","call_id":"c-1","number":"+12025550102","encoding":"pcm_s16le",
-            "sample_rate":8000,"channels":1,"caller_channel":0}"#;
-        let Ok(Frame::Start(start)) = read(start) else {
-            panic!("no start")
-        };
-        let start = CallStart::from(start);
-        assert_eq!(
-            (start.call_id.as_str(), start.rate, start.channels),
-            ("c-1", Hertz(8_000), 1)
-        );
-        assert!(matches!(read(r#"{"event":"stop"}"#), Ok(Frame::Stop {})));
-    }
 
     #[test]
     fn a_number_is_read_however_it_is_written() {
@@ -183,40 +139,10 @@ mod tests {
         ] {
             let start =
                 format!(r#"{{"event":"start","number":"{number}","encoding":"mulaw","sample_rate":8000}}"#);
-            let Ok(Frame::Start(start)) = read(&start) else {
+            let Ok(Frame::Start(start)) = read::<Start>(&start) else {
                 panic!("{number} was refused")
             };
             assert_eq!(start.number.as_e164(), "+12025550102");
-        }
-    }
-
-    #[test]
-    fn what_is_missing_or_wrong_is_named() {
-        for (text, said) in [
-            ("{", "EOF"),
-            (r#"{"event":"begin"}"#, "unknown variant `begin`"),
-            (
-                r#"{"event":"start","number":"+12025550102","encoding":"mulaw"}"#,
-                "missing field `sample_rate`",
-            ),
-            (
-                r#"{"event":"start","number":"12","encoding":"mulaw","sample_rate":8000}"#,
-                "starts with +",
-            ),
-            (
-                r#"{"event":"start","number":"+12025550102","encoding":"opus","sample_rate":8000}"#,
-                "unknown variant `opus`",
-            ),
-            (
-                r#"{"event":"start","number":"+12025550102","encoding":"mulaw","sample_rate":8000,"rate":1}"#,
-                "unknown field `rate`",
-            ),
-        ] {
-            let Err(problem) = read(text) else {
-                panic!("{text} passed")
-            };
-            let detail = problem.document(None).detail;
-            assert!(detail.contains(said), "{detail} does not say {said}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Users: who they are, which numbers they are on, and the rules both must keep.
 
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::names::seal_name;
 use super::phones::{refuse_shared_phones, set_phones};
@@ -20,33 +22,54 @@ const MAX_PHONES: usize = 20;
 const MAX_NUMBERS: usize = 100;
 
 /// A user to add.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewUser {
-    /// 1 to 200 visible characters.
+    /// The name to show: 1 to 200 visible characters, kept composed (NFC) and with single spaces.
+    #[schema(example = "Alice")]
     pub name: String,
-    /// The number the user is put on; it must be there.
+    /// The dialed number whose roster the user is put on.
+    #[schema(value_type = String, example = "+12025550102")]
     pub number: DialedNumber,
-    /// At most 20; none may be another user's of the number.
+    /// The user's own phones, at most 20.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, example = json!(["+12025550143"]))]
     pub phones: Vec<PhoneNumber>,
-    /// Unique on the number unless the store's [`PinRule`] says otherwise. The store hashes it.
+    /// 4 to 8 digits, unique on the number. Never shown again.
+    // Unique unless the store's `PinRule` says otherwise. The store hashes it.
+    #[serde(default, deserialize_with = "read_pin")]
+    #[schema(value_type = Option<String>, write_only)]
     pub pin: Option<Pin>,
     /// Whether the number is to be this user's alone.
+    #[serde(default)]
     pub exclusive: bool,
 }
 
-/// What to change of a user; what is `None` stays.
-#[derive(Debug, Clone, Default)]
+/// What to change of a user; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct UserPatch {
     /// A new name.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String)]
     pub name: Option<String>,
     /// All phones the user is to have.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Vec<String>)]
     pub phones: Option<Vec<PhoneNumber>>,
-    /// All numbers the user is to be on, at least one. Numbers that stay keep their exclusiveness; new
-    /// ones are shared.
+    /// All numbers the user is to be on, at least one.
+    // Numbers that stay keep their exclusiveness; new ones are shared.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Vec<String>)]
     pub numbers: Option<Vec<DialedNumber>>,
-    /// What becomes of the PIN.
+    /// A new PIN, or null for none.
+    #[serde(default, deserialize_with = "read_pin_change")]
+    #[schema(value_type = Option<String>, write_only)]
     pub pin: PinChange,
-    /// Whether calls are not to be compared with their voice any more, or are again.
+    /// Whether no call is to be compared with their voice: then it leaves the gallery at once, on every node, and stays
+    /// kept until they are erased or this is taken back.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool)]
     pub opted_out: Option<bool>,
 }
 
@@ -60,6 +83,21 @@ pub enum PinChange {
     Set(Pin),
     /// The user has none from now on.
     Clear,
+}
+
+/// A value that may be left out but not be null: null would look like a wish to remove it.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+fn read_pin<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Pin>, D::Error> {
+    let text = Option::<String>::deserialize(from)?.map(zeroize::Zeroizing::new);
+    text.map(|text| text.parse().map_err(serde::de::Error::custom))
+        .transpose()
+}
+
+fn read_pin_change<'de, D: Deserializer<'de>>(from: D) -> Result<PinChange, D::Error> {
+    Ok(read_pin(from)?.map_or(PinChange::Clear, PinChange::Set))
 }
 
 impl Store {

@@ -1,6 +1,6 @@
 //! Dialed numbers, and the counter that says when a number's roster changed.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -50,15 +50,26 @@ pub enum ShareChange {
     Set(f64),
 }
 
-/// What to change of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// What to change of a number; what is left out stays.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NumberPatch {
-    /// The largest share of callers on no roster who may be given a name.
+    /// The largest share of callers on no roster who may be given a name, or null for the configured one.
+    #[serde(default, deserialize_with = "read_share")]
+    #[schema(value_type = Option<f64>, example = 0.001)]
     pub max_false_accept: ShareChange,
-    /// The largest share of callers on the roster who may be given another's name.
+    /// The largest share of callers on the roster who may be given another's name, or null likewise.
+    #[serde(default, deserialize_with = "read_share")]
+    #[schema(value_type = Option<f64>, example = 0.001)]
     pub max_wrong_name: ShareChange,
-    /// Whether the caller's number of its calls is the forwarder's; none keeps what it is.
+    /// Whether the caller's number of its calls is the forwarder's (`never`, `always`, or `auto`: where the call's
+    /// forwarding evidence names the same): such a number says whose line it is, and nothing of who speaks.
     pub caller_is_forwarder: Option<CallerIsForwarder>,
+}
+
+fn read_share<'de, D: Deserializer<'de>>(from: D) -> Result<ShareChange, D::Error> {
+    let share = Option::<f64>::deserialize(from)?;
+    Ok(share.map_or(ShareChange::Usual, ShareChange::Set))
 }
 
 impl NumberPatch {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use utoipa::ToSchema;
 
+use crate::bytes::Encoding;
 use crate::carriers::VapiRegion;
 
 use super::upstream::UpstreamSection;
@@ -125,8 +126,8 @@ pub(crate) struct VapiSection {
     pub listen: bool,
     /// How samples are written, until the stream says or shows otherwise.
     #[schema(inline)]
-    #[default(ListenEncoding::PcmS16le)]
-    pub listen_encoding: ListenEncoding,
+    #[default(Encoding::PcmS16le)]
+    pub listen_encoding: Encoding,
     /// Samples a second.
     #[schema(minimum = 8_000, maximum = 48_000)]
     #[default = 16_000]
@@ -188,16 +189,6 @@ pub(crate) enum KeypadPins {
 pub(crate) enum HmacEncoding {
     Hex,
     Base64,
-}
-
-/// How samples are written.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ListenEncoding {
-    #[serde(rename = "pcm_s16le")]
-    PcmS16le,
-    Mulaw,
-    Alaw,
 }
 
 /// Which of two channels is the caller.

@@ -132,10 +132,11 @@ fn captured_invites_webhooks_and_packets_say_what_each_carrier_tells() {
         assert_eq!(call["forwarder"], found, "{call}");
         assert_eq!(call["dialed"], NUMBER);
     }
-    for call in &calls[INVITES.len()..] {
+    let carriers = Carrier::ALL.map(Carrier::name).into_iter().chain([INVITES[2].0]);
+    for (call, carrier) in calls[INVITES.len()..].iter().zip(carriers) {
         assert_eq!(
-            (&call["forwarder"], &call["verdict"]),
-            (&json!(ALICE), &json!("forwards")),
+            (&call["carrier"], &call["forwarder"], &call["verdict"]),
+            (&json!(carrier), &json!(ALICE), &json!("forwards")),
             "{call}"
         );
     }

@@ -25,7 +25,7 @@ fn hurried(settings: &mut ServeSettings) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     PORT.store(listener.local_addr().unwrap().port(), Ordering::SeqCst);
-    settings.timeouts.idle = Duration::from_millis(500);
+    settings.app.timeouts.idle = Duration::from_millis(500);
     settings.audiosocket = Some(AudioSocketDoor {
         listener: TcpListener::from_std(listener).unwrap(),
         peers: vec!["127.0.0.0/8".parse().unwrap()],
@@ -36,16 +36,16 @@ fn hurried(settings: &mut ServeSettings) {
 /// The same with the usual time.
 fn patient(settings: &mut ServeSettings) {
     hurried(settings);
-    settings.timeouts.idle = Duration::from_secs(30);
+    settings.app.timeouts.idle = Duration::from_secs(30);
 }
 
 /// A second of silence is a pause, of an Asterisk whose login is known.
 fn known(settings: &mut ServeSettings) {
     hurried(settings);
-    settings.timeouts.idle = Duration::from_secs(1);
+    settings.app.timeouts.idle = Duration::from_secs(1);
     // A slow machine is no dead database.
-    settings.carriers.budget = Duration::from_secs(10);
-    settings.carriers.proofs = Proofs {
+    settings.app.carriers.budget = Duration::from_secs(10);
+    settings.app.carriers.proofs = Proofs {
         asterisk: Some(BasicLogin::new("voxline", TOKEN.into())),
         ..Proofs::default()
     };
@@ -54,13 +54,13 @@ fn known(settings: &mut ServeSettings) {
 /// The same, and the caller waits to be handed back.
 fn screened(settings: &mut ServeSettings) {
     known(settings);
-    settings.carriers.asterisk_listen = Some(Duration::from_secs(60));
+    settings.app.carriers.asterisk_listen = Some(Duration::from_secs(60));
 }
 
 /// The same, and nobody is on hold for long.
 fn forgetful(settings: &mut ServeSettings) {
     known(settings);
-    settings.timeouts.hold = Duration::from_millis(500);
+    settings.app.timeouts.hold = Duration::from_millis(500);
 }
 
 fn frame(kind: u8, content: &[u8]) -> Vec<u8> {

@@ -168,6 +168,7 @@ async fn a_bad_beginning_is_refused_with_its_problem_and_a_close_code() {
             1008,
         ),
         (start(json!({"call_id": "two words"})), "invalid", "call id", 1008),
+        (start(json!({"rate": 1})), "invalid", "unknown field `rate`", 1008),
     ] {
         let mut socket = Socket::open(&service, "/media/pcm", &key).await;
         socket.say_text(&text).await;

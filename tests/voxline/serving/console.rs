@@ -235,7 +235,7 @@ async fn a_revoked_key_ends_its_sessions_and_their_streams() {
 #[tokio::test]
 async fn a_session_that_nobody_uses_is_over_and_one_that_is_left_is_gone() {
     let short: fn(&mut voxline::reply::ServeSettings) = |settings| {
-        settings.console = ConsoleSettings {
+        settings.app.console = ConsoleSettings {
             idle: Duration::from_secs(3),
             ..ConsoleSettings::default()
         };

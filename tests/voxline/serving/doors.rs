@@ -128,7 +128,7 @@ async fn scores_are_shown_only_to_those_who_may_see_them() {
 #[tokio::test]
 async fn insecure_dev_asks_nobody_on_this_machine_and_says_so_in_every_answer() {
     let service = Service::unlike(Unlike {
-        settings: Some(|settings| settings.insecure_dev = true),
+        settings: Some(|settings| settings.app.insecure_dev = true),
         ..Unlike::default()
     })
     .await;
@@ -149,7 +149,7 @@ async fn insecure_dev_is_refused_where_other_machines_can_reach() {
     let everywhere = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
     let config = crate::support::config(&[]);
     let mut settings = ServeSettings::new(everywhere, config.reply, config.carriers);
-    settings.insecure_dev = true;
+    settings.app.insecure_dev = true;
     let started = serve(service.board.clone(), settings, std::future::pending()).await;
     assert!(
         matches!(started, Err(ServeError::InsecureBeyondLoopback(_))),

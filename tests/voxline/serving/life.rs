@@ -16,9 +16,9 @@ use super::sockets::Socket;
 pub async fn impatient() -> Service {
     Service::unlike(Unlike {
         settings: Some(|settings| {
-            settings.timeouts.head = Duration::from_millis(100);
-            settings.timeouts.body = Duration::from_millis(100);
-            settings.timeouts.idle = Duration::from_millis(100);
+            settings.app.timeouts.head = Duration::from_millis(100);
+            settings.app.timeouts.body = Duration::from_millis(100);
+            settings.app.timeouts.idle = Duration::from_millis(100);
         }),
         ..Unlike::default()
     })
@@ -193,7 +193,7 @@ async fn who_closes_a_stream_is_answered_with_a_close() {
 #[tokio::test]
 async fn a_carriers_stream_is_waited_for_no_longer_than_a_request() {
     let service = Service::unlike(Unlike {
-        settings: Some(|settings| settings.timeouts.head = Duration::from_secs(1)),
+        settings: Some(|settings| settings.app.timeouts.head = Duration::from_secs(1)),
         ..Unlike::default()
     })
     .await;
@@ -224,7 +224,7 @@ async fn open_websockets_take_places_too() {
 async fn who_reads_no_answer_is_let_go() {
     let service = Service::unlike(Unlike {
         settings: Some(|settings| {
-            settings.timeouts.answer = Duration::from_millis(300);
+            settings.app.timeouts.answer = Duration::from_millis(300);
             settings.connections = 1;
         }),
         ..Unlike::default()

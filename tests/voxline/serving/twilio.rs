@@ -28,7 +28,7 @@ async fn service() -> Service {
 }
 
 fn known_by_twilio(settings: &mut ServeSettings) {
-    settings.carriers.proofs = Proofs {
+    settings.app.carriers.proofs = Proofs {
         twilio: Some(TOKEN.into()),
         public_url: Some(PUBLIC.to_owned()),
         ..Proofs::default()
@@ -122,7 +122,7 @@ async fn a_caller_on_hold_gives_the_place_back_and_is_heard_again() {
     let service = Service::unlike(Unlike {
         settings: Some(|settings| {
             known_by_twilio(settings);
-            settings.timeouts.idle = Duration::from_secs(2);
+            settings.app.timeouts.idle = Duration::from_secs(2);
         }),
         ..Unlike::default()
     })
@@ -241,8 +241,8 @@ async fn a_stream_that_names_no_number_of_ours_is_closed_without_a_word() {
 async fn a_webhook_that_is_out_of_time_is_answered_with_the_plain_forward() {
     let service = Service::unlike(Unlike {
         settings: Some(|settings| {
-            settings.carriers.budget = std::time::Duration::ZERO;
-            settings.carriers.proofs = Proofs {
+            settings.app.carriers.budget = std::time::Duration::ZERO;
+            settings.app.carriers.proofs = Proofs {
                 twilio: Some(TOKEN.into()),
                 public_url: Some(PUBLIC.to_owned()),
                 ..Proofs::default()

@@ -11,11 +11,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::harness::{ALICE, NUMBER, ROBERT, SECRET, TestDeployment, serve};
+use super::harness::{ALICE, NUMBER, ROBERT, SECRET, STRANGER, TestDeployment, serve};
 use crate::process::pcm_stream;
 use crate::{gallery::peer, postgres, support};
 
-const STRANGER: &str = "+12025550199";
 /// What Bandwidth brings.
 const CARRIER_PASSWORD: &str = "bandwidth-test";
 

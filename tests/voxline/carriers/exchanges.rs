@@ -6,7 +6,7 @@ use voxline::bytes::g711::mulaw_decode;
 use voxline::carriers::Carrier;
 
 use super::frames::media;
-use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, PIN, SIGNING_KEY, recorded, token_in};
+use super::peer::{ALICE, CALLER, Deployment, NUMBER, PIN, SIGNING_KEY, call, recorded, token_in};
 use super::proofs::{login, percent, twilio_signature};
 
 const CALL: &str = "1796000000.5";
@@ -154,11 +154,7 @@ async fn jambonzs_mix_of_everybody_is_refused_with_its_remedy() {
 #[tokio::test]
 async fn signalwire_comes_by_twilios_route_with_its_own_signature() {
     let deployment = Deployment::start_with(&[("VOXLINE_TWILIO_PIN_PROMPT", "Your PIN?")]).await;
-    let call = Call {
-        id: "76ac3c36-56da-4a3e-a0d6-b5f8df6da9ad",
-        from: CALLER,
-        forwarded: Some(ALICE),
-    };
+    let call = call("76ac3c36-56da-4a3e-a0d6-b5f8df6da9ad");
     let body = call.webhook(Carrier::Twilio);
     let signed = |key: &str| [("x-signalwire-signature", twilio_signature(key, &body))];
     let forged = deployment
@@ -204,11 +200,7 @@ async fn signalwire_comes_by_twilios_route_with_its_own_signature() {
 #[tokio::test]
 async fn a_dialplan_is_answered_with_the_token_and_all_to_hand_on() {
     let deployment = Deployment::start().await;
-    let call = Call {
-        id: CALL,
-        from: CALLER,
-        forwarded: Some(ALICE),
-    };
+    let call = call(CALL);
     let (status, answer) = deployment.ring(Carrier::Asterisk, &call).await;
     assert_eq!(status, 200, "{answer}");
     let fields: Vec<(String, String)> = form_urlencoded::parse(answer.as_bytes()).into_owned().collect();

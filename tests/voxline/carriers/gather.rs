@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use voxline::carriers::Carrier::Twilio;
 
-use super::peer::{Call, Deployment, NUMBER, PIN, PUBLIC, call, recorded, token_in};
+use super::peer::{Deployment, NUMBER, PIN, PUBLIC, call, direct, recorded, token_in};
 use super::proofs::TOKEN;
 use crate::process::{Logged, program};
 use crate::support;
@@ -41,11 +41,7 @@ fn proof_at(path: &str, body: &str) -> Vec<(&'static str, String)> {
 
 /// What Twilio sends when a caller has typed: the fields of the call, though not who forwarded it.
 pub async fn types(deployment: &Deployment, id: &'static str, digits: &str) -> (u16, String) {
-    let plain = Call {
-        forwarded: None,
-        ..call(id)
-    };
-    let ringing = plain.webhook(Twilio).replace("ringing", "in-progress");
+    let ringing = direct(id).webhook(Twilio).replace("ringing", "in-progress");
     let body = format!("{ringing}&msg=Gather+End&Digits={digits}");
     deployment
         .send_to(Twilio, TYPED, &body, &proof_at(TYPED, &body))

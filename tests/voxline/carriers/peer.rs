@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use voxline::carriers::Carrier;
 
-pub use super::calls::{Call, call, token_in};
+pub use super::calls::{Call, call, direct, token_in};
 use super::frames::{key, media, start, stop};
 use super::proofs::{TOKEN, media_type, path, percent, proof, telnyx_key};
 use crate::process::{Service, program};

@@ -8,7 +8,9 @@ use voxline::carriers::forward;
 
 use super::calls::signed;
 use super::frames::start;
-use super::peer::{ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, call, direct, recorded};
+use super::peer::{
+    ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, call, direct, of_tier, recorded,
+};
 use super::proofs::{media_type, path, percent, proof};
 
 /// A call's id for each carrier.
@@ -77,11 +79,9 @@ async fn a_forwarded_calls_line_is_the_users_and_its_voice_somebody_elses() {
     let mut deployment = Deployment::start().await;
     let call = call("CA0002");
     let token = deployment.token(Carrier::Twilio, &call).await;
-    let mut stream = deployment.open(Carrier::Twilio, &[]).await.unwrap();
-    stream
-        .play(Carrier::Twilio, call.id, &token, &recorded("robert-1"), "")
+    let said = deployment
+        .hear(Carrier::Twilio, call.id, &token, "robert-1", "")
         .await;
-    let said = deployment.verdict(call.id).await;
     assert_eq!(said["line_owner"]["user_id"], json!(deployment.alice), "{said}");
     assert_ne!(said["speaker"]["user_id"], json!(deployment.alice), "{said}");
 }
@@ -98,18 +98,11 @@ async fn a_pin_is_taken_from_every_carriers_keys() {
                 assert_eq!(deployment.send(carrier, &key.to_string()).await.0, 200);
             }
         }
-        let mut stream = deployment.open(carrier, &[]).await.unwrap();
-        stream
-            .play(carrier, call.id, &token, &recorded("comfort-noise"), PIN)
+        let said = deployment
+            .hear(carrier, call.id, &token, "comfort-noise", PIN)
             .await;
-        stream.close_code().await;
-        let said = deployment.verdict(call.id).await;
-        let evidence = said["evidence"].as_array().unwrap();
-        let of_pin = |found: &&serde_json::Value| found["tier"] == "T4";
-        let pin = evidence
-            .iter()
-            .find(of_pin)
-            .unwrap_or_else(|| panic!("{carrier}: {said}"));
+        let found = of_tier(&said, "T4");
+        let pin = found.first().unwrap_or_else(|| panic!("{carrier}: {said}"));
         assert_eq!(pin["user_id"], json!(deployment.alice), "{carrier}: {said}");
         assert!(!said.to_string().contains(PIN), "{carrier}: a PIN was kept");
     }

@@ -279,6 +279,14 @@ impl Deployment {
         }
     }
 
+    /// Plays a recording to the end of the call's stream, with `keys` in the middle; the last word on it.
+    pub async fn hear(&self, carrier: Carrier, id: &str, token: &str, recording: &str, keys: &str) -> Value {
+        let mut stream = self.open(carrier, &[]).await.unwrap();
+        stream.play(carrier, id, token, &recorded(recording), keys).await;
+        stream.close_code().await;
+        self.verdict(id).await
+    }
+
     /// The call token that the carrier was given for its stream.
     pub async fn token(&mut self, carrier: Carrier, call: &Call) -> String {
         let (status, answer) = self.ring(carrier, call).await;
@@ -362,6 +370,12 @@ impl Stream {
         }
         code
     }
+}
+
+/// The evidence of this tier in a verdict.
+pub fn of_tier<'a>(said: &'a Value, tier: &str) -> Vec<&'a Value> {
+    let evidence = said["evidence"].as_array().unwrap().iter();
+    evidence.filter(|found| found["tier"] == tier).collect()
 }
 
 /// The mu-law bytes of a recorded call.

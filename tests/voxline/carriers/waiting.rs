@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use voxline::carriers::Carrier;
 
 use super::frames::media;
-use super::peer::{Deployment, NUMBER, PIN, call, recorded};
+use super::peer::{Deployment, NUMBER, PIN, call, of_tier, recorded};
 use super::proofs::proof;
 
 #[tokio::test]
@@ -71,10 +71,9 @@ async fn keys_that_come_after_a_restart_and_twice_are_a_pin() {
     let end = json!({"eventType": "disconnect", "callId": "c-keys"}).to_string();
     deployment.send(Carrier::Bandwidth, &end).await;
     let said = deployment.verdict("c-keys").await;
-    let evidence = said["evidence"].as_array().unwrap();
-    let pin = evidence.iter().find(|found| found["tier"] == "T4");
+    let pin = of_tier(&said, "T4");
     let alice = json!(deployment.alice);
-    assert_eq!(pin.map(|pin| &pin["user_id"]), Some(&alice), "{said}");
+    assert_eq!(pin.first().map(|pin| &pin["user_id"]), Some(&alice), "{said}");
     let (_, tries) = deployment.service.get("/v1/audit?act=pin.try").await;
     assert_eq!(tries.as_array().map(Vec::len), Some(1), "{tries}");
 }

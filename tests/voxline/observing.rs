@@ -7,12 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use sha1::Sha1;
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
-use crate::process::{Logged, NUMBER, Service, program};
+use crate::process::{Logged, NUMBER, Service, program, signup};
 use crate::recovering::{call, text};
 use crate::support;
 
@@ -281,11 +280,7 @@ async fn eventful_day(data: &Path, log: &[(&str, &str)]) -> (String, String) {
     post(&logged, &key, "/v1/numbers", &json!({ "number": NUMBER })).await;
     let user = json!({ "name": NAME, "number": NUMBER, "phones": [PHONE], "pin": PIN });
     let user = post(&logged, &key, "/v1/users", &user).await;
-    let mut form = Form::new().text("consent", CONSENT);
-    for clip in 1..=3 {
-        let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
-        form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-    }
+    let form = signup("alice", &[("consent", CONSENT)]);
     let path = format!("/v1/users/{}/enrollments", user["id"].as_str().unwrap());
     let sent = support::http()
         .post(format!("{}{path}", logged.base))

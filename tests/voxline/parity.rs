@@ -5,12 +5,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use futures_util::{SinkExt, StreamExt};
-use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 use voxline::switchboard::DEFAULT_MODEL;
 
-use crate::process::{Service, program};
+use crate::process::{CONSENT, Service, program};
 use crate::support::{Rng, link_models, project, read};
 
 const NUMBER: &str = "+12025550101";
@@ -132,18 +131,8 @@ async fn enrol(service: &Service) -> Vec<String> {
     service.post("/v1/numbers", &json!({ "number": NUMBER })).await;
     let mut ids = Vec::new();
     for who in PEOPLE {
-        let user = service
-            .post("/v1/users", &json!({ "name": who, "number": NUMBER }))
-            .await;
-        let id = text(&user["id"]).unwrap();
-        let mut form = Form::new().text("consent", "I agree.");
-        for clip in 1..=3 {
-            let bytes = read(&format!("enrollment_samples/signup/{who}/{clip}.flac"));
-            form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-        }
-        let (status, report) = service.upload(&format!("/v1/users/{id}/enrollments"), form).await;
-        assert_eq!((status, &report["accepted"]), (201, &json!(true)), "{report}");
-        ids.push(id);
+        let user = json!({ "name": who, "number": NUMBER });
+        ids.push(service.enrol(&user, who, &[CONSENT]).await);
     }
     ids
 }

@@ -10,7 +10,6 @@ use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
-use reqwest::multipart::{Form, Part};
 use ring::signature::KeyPair;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
@@ -25,7 +24,7 @@ use voxline::carriers::Carrier;
 pub use super::calls::{Call, call, direct, token_in};
 use super::frames::{key, media, start, stop};
 use super::proofs::{TOKEN, media_type, path, percent, proof, telnyx_key};
-use crate::process::{Service, program};
+use crate::process::{CONSENT, Service, program};
 use crate::support;
 
 pub const NUMBER: &str = "+12025550102";
@@ -61,10 +60,9 @@ impl Deployment {
             .post("/v1/numbers", &json!({"number": NUMBER}))
             .await;
         let alice = json!({"name": "Alice", "number": NUMBER, "phones": [ALICE], "pin": PIN});
-        deployment.alice = deployment.enrol("alice", &alice).await;
-        deployment
-            .enrol("robert", &json!({"name": "Robert", "number": NUMBER}))
-            .await;
+        deployment.alice = deployment.service.enrol(&alice, "alice", &[CONSENT]).await;
+        let robert = json!({"name": "Robert", "number": NUMBER});
+        deployment.service.enrol(&robert, "robert", &[CONSENT]).await;
         deployment
     }
 
@@ -133,24 +131,6 @@ impl Deployment {
         serve.envs(self.settings.iter().cloned());
         serve.args(["serve", "--listen", "127.0.0.1:0"]);
         (Service::listening(serve, &self.service.key), data)
-    }
-
-    async fn enrol(&self, folder: &str, user: &Value) -> String {
-        let id = self.service.post("/v1/users", user).await["id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let mut form = Form::new().text("consent", "I agree.");
-        for clip in 1..=3 {
-            let bytes = support::read(&format!("enrollment_samples/signup/{folder}/{clip}.flac"));
-            form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-        }
-        let (status, report) = self
-            .service
-            .upload(&format!("/v1/users/{id}/enrollments"), form)
-            .await;
-        assert_eq!(status, 201, "{report}");
-        id
     }
 
     /// What Telnyx was commanded next: the path and the body.

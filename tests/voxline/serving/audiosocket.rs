@@ -10,7 +10,7 @@ use voxline::carriers::signature::{BasicLogin, Proofs};
 use voxline::reply::{AudioSocketDoor, ServeSettings};
 use voxline::units::CallId;
 
-use super::harness::{NUMBER, Service, Unlike, mulaw};
+use super::harness::{NUMBER, Service, mulaw};
 
 /// Where the door of this process's service is.
 static PORT: AtomicU16 = AtomicU16::new(0);
@@ -121,11 +121,7 @@ async fn rest(mut socket: TcpStream) -> Vec<u8> {
 
 #[tokio::test]
 async fn silence_and_bytes_that_drip_are_hung_up_on_and_make_room_for_the_next() {
-    let _service = Service::unlike(Unlike {
-        settings: Some(hurried),
-        ..Unlike::default()
-    })
-    .await;
+    let _service = Service::changed(hurried).await;
     let (silent, mut dripping) = (connect().await, connect().await);
     let started = Instant::now();
     assert_eq!(rest(silent).await, HANG_UP);
@@ -149,11 +145,7 @@ async fn silence_and_bytes_that_drip_are_hung_up_on_and_make_room_for_the_next()
 
 #[tokio::test]
 async fn a_service_that_ends_hangs_up() {
-    let mut service = Service::unlike(Unlike {
-        settings: Some(patient),
-        ..Unlike::default()
-    })
-    .await;
+    let mut service = Service::changed(patient).await;
     let mut socket = connect().await;
     socket.write_all(&[0x01, 0]).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -164,11 +156,7 @@ async fn a_service_that_ends_hangs_up() {
 
 #[tokio::test]
 async fn a_caller_on_hold_gives_the_place_back_and_is_heard_again() {
-    let service = Service::unlike(Unlike {
-        settings: Some(known),
-        ..Unlike::default()
-    })
-    .await;
+    let service = Service::changed(known).await;
     let alice = service.enrolled().await;
     let call: CallId = "1.1".parse().unwrap();
     let mut socket = announced(&service, &call).await;
@@ -198,11 +186,7 @@ async fn a_caller_on_hold_gives_the_place_back_and_is_heard_again() {
 #[tokio::test]
 async fn who_is_screened_or_too_long_on_hold_is_hung_up_on() {
     for settings in [screened as fn(&mut ServeSettings), forgetful] {
-        let service = Service::unlike(Unlike {
-            settings: Some(settings),
-            ..Unlike::default()
-        })
-        .await;
+        let service = Service::changed(settings).await;
         service.number().await;
         let call: CallId = "1.2".parse().unwrap();
         let mut socket = announced(&service, &call).await;

@@ -32,40 +32,31 @@ pub struct Service {
     pub folder: TempDir,
 }
 
-/// How a service is to differ from the usual.
-#[derive(Default)]
-pub struct Unlike {
-    pub flags: Vec<(&'static str, &'static str)>,
-    pub settings: Option<fn(&mut ServeSettings)>,
-}
-
 impl Service {
     pub async fn start() -> Self {
-        Self::unlike(Unlike::default()).await
+        Self::open(&[], |_| {}).await
     }
 
-    /// A service with these settings instead of the usual ones.
+    /// A service with these settings of its configuration instead of the usual ones.
     pub async fn with(flags: &[(&'static str, &'static str)]) -> Self {
-        let flags = flags.to_vec();
-        Self::unlike(Unlike {
-            flags,
-            settings: None,
-        })
-        .await
+        Self::open(flags, |_| {}).await
     }
 
-    pub async fn unlike(unlike: Unlike) -> Self {
+    /// A service of the usual configuration whose settings of how it serves are changed by this.
+    pub async fn changed(change: fn(&mut ServeSettings)) -> Self {
+        Self::open(&[], change).await
+    }
+
+    async fn open(flags: &[(&'static str, &'static str)], change: fn(&mut ServeSettings)) -> Self {
         let folder = TempDir::new().unwrap();
-        let config = config(folder.path(), &unlike.flags);
+        let config = config(folder.path(), flags);
         let board = Switchboard::open(&config.board).await;
         let board = board.unwrap_or_else(|fault| panic!("the switchboard did not open: {fault}"));
         let board = Arc::new(board);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let mut settings = ServeSettings::new(listener, config.reply, config.carriers);
-        if let Some(change) = unlike.settings {
-            change(&mut settings);
-        }
+        change(&mut settings);
         let (stop, stopped) = oneshot::channel();
         let served = serve(Arc::clone(&board), settings, async {
             let _ = stopped.await;

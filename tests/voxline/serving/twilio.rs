@@ -12,7 +12,7 @@ use voxline::reply::ServeSettings;
 use voxline::store::Scope;
 use voxline::units::CallId;
 
-use super::harness::{NUMBER, Service, Unlike, json as body, mulaw};
+use super::harness::{NUMBER, Service, json as body, mulaw};
 use super::sockets::{PACKET, Socket};
 
 const PUBLIC: &str = "https://id.example.com";
@@ -20,11 +20,7 @@ const TOKEN: &str = "tok-test";
 
 /// A service that knows Twilio's signatures.
 async fn service() -> Service {
-    Service::unlike(Unlike {
-        settings: Some(known_by_twilio),
-        ..Unlike::default()
-    })
-    .await
+    Service::changed(known_by_twilio).await
 }
 
 fn known_by_twilio(settings: &mut ServeSettings) {
@@ -119,12 +115,9 @@ async fn a_forked_call_is_identified_and_nothing_is_sent_to_twilio() {
 
 #[tokio::test]
 async fn a_caller_on_hold_gives_the_place_back_and_is_heard_again() {
-    let service = Service::unlike(Unlike {
-        settings: Some(|settings| {
-            known_by_twilio(settings);
-            settings.timeouts.idle = Duration::from_secs(2);
-        }),
-        ..Unlike::default()
+    let service = Service::changed(|settings| {
+        known_by_twilio(settings);
+        settings.timeouts.idle = Duration::from_secs(2);
     })
     .await;
     let alice = service.enrolled().await;
@@ -239,16 +232,9 @@ async fn a_stream_that_names_no_number_of_ours_is_closed_without_a_word() {
 
 #[tokio::test]
 async fn a_webhook_that_is_out_of_time_is_answered_with_the_plain_forward() {
-    let service = Service::unlike(Unlike {
-        settings: Some(|settings| {
-            settings.carriers.budget = std::time::Duration::ZERO;
-            settings.carriers.proofs = Proofs {
-                twilio: Some(TOKEN.into()),
-                public_url: Some(PUBLIC.to_owned()),
-                ..Proofs::default()
-            };
-        }),
-        ..Unlike::default()
+    let service = Service::changed(|settings| {
+        settings.carriers.budget = std::time::Duration::ZERO;
+        known_by_twilio(settings);
     })
     .await;
     service.number().await;

@@ -6,7 +6,7 @@ use voxline::bytes::g711::mulaw_decode;
 use voxline::carriers::Carrier;
 
 use super::frames::media;
-use super::peer::{ALICE, CALLER, Deployment, NUMBER, PIN, SIGNING_KEY, call, of_tier, recorded, token_in};
+use super::peer::{ALICE, CALLER, Deployment, NUMBER, PIN, SIGNING_KEY, call, mulaw, of_tier, token_in};
 use super::proofs::{login, percent, twilio_signature};
 
 const CALL: &str = "1796000000.5";
@@ -35,7 +35,7 @@ fn media_start(format: &str, variables: &Value) -> Message {
 
 /// A recorded call as 16 bits a sample, in packets of 20 ms.
 fn linear(call: &str) -> Vec<Vec<u8>> {
-    let samples: Vec<u8> = recorded(call)
+    let samples: Vec<u8> = mulaw(call)
         .into_iter()
         .flat_map(|byte| mulaw_decode(byte).to_le_bytes())
         .collect();
@@ -74,7 +74,7 @@ async fn an_asterisk_without_json_says_the_same_in_the_query() {
     let start = "MEDIA_START connection_id:voxline channel:WebSocket/voxline/0x1 channel_id:1796000000.6 \
                  format:ulaw optimal_frame_size:160 ptime:20";
     stream.send(Message::text(start)).await;
-    for packet in recorded("alice-1").chunks(160) {
+    for packet in mulaw("alice-1").chunks(160) {
         stream.send(Message::binary(packet.to_vec())).await;
     }
     for key in PIN.chars() {
@@ -176,7 +176,7 @@ async fn signalwire_comes_by_twilios_route_with_its_own_signature() {
         "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}}});
     stream.send(Message::text(start.to_string())).await;
     let mut place = 2;
-    for (at, packet) in recorded("alice-1").chunks(160).enumerate() {
+    for (at, packet) in mulaw("alice-1").chunks(160).enumerate() {
         stream.send(media(Carrier::Twilio, packet, at, place)).await;
         place += 1;
     }

@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 use voxline::carriers::Carrier;
 
 use super::frames::{media, stop};
-use super::peer::{Deployment, NUMBER, call, direct, recorded};
+use super::peer::{Deployment, NUMBER, call, direct, mulaw};
 use crate::support;
 
 /// The start of a stream in this format.
@@ -49,7 +49,7 @@ type Loses = fn(usize) -> bool;
 async fn a_call_in_g722_comes_to_the_verdict_of_the_same_call_in_pcmu() {
     let mut deployment = Deployment::start().await;
     let pcmu = json!({"encoding": "PCMU", "sample_rate": 8000, "channels": 1});
-    let narrow = played(&mut deployment, "v2:pcmu", &pcmu, &recorded("alice-1"), |_| false).await;
+    let narrow = played(&mut deployment, "v2:pcmu", &pcmu, &mulaw("alice-1"), |_| false).await;
     assert_eq!(narrow["speaker"]["user_id"], json!(deployment.alice), "{narrow}");
 
     let wide = support::read("tests/data/audio/streams/alice-1.g722");

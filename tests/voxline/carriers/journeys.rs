@@ -9,7 +9,7 @@ use voxline::carriers::forward;
 use super::calls::signed;
 use super::frames::start;
 use super::peer::{
-    ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, call, direct, of_tier, recorded,
+    ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, call, direct, mulaw, of_tier,
 };
 use super::proofs::{media_type, path, percent, proof};
 
@@ -57,9 +57,7 @@ async fn every_carrier_brings_whose_line_it_was_and_its_stream_whose_voice() {
         let call = call(id(carrier));
         let token = deployment.token(carrier, &call).await;
         let mut stream = deployment.open(carrier, &[]).await.unwrap();
-        stream
-            .play(carrier, call.id, &token, &recorded("alice-1"), "")
-            .await;
+        stream.play(carrier, call.id, &token, &mulaw("alice-1"), "").await;
         assert!(
             matches!(stream.close_code().await, None | Some(1000)),
             "{carrier}"
@@ -282,7 +280,7 @@ async fn a_token_opens_no_other_call_and_no_second_stream() {
     assert_eq!(deployment.open(Carrier::Plivo, &[]).await.err(), Some(401));
     let mut stream = deployment.open(Carrier::Twilio, &[]).await.unwrap();
     stream
-        .play(Carrier::Twilio, "CA2", &waiting, &recorded("one-word"), "")
+        .play(Carrier::Twilio, "CA2", &waiting, &mulaw("one-word"), "")
         .await;
     assert_eq!(stream.close_code().await, Some(1000));
 }

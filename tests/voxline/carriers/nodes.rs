@@ -11,7 +11,7 @@ use voxline::carriers::Carrier;
 use super::audiosocket::{HANG_UP, audio, connect, frame, uuid};
 use super::frames::{media, start, stop};
 use super::gather::{PROMPT, types};
-use super::peer::{Deployment, PIN, call, of_tier, recorded};
+use super::peer::{Deployment, PIN, call, mulaw, of_tier};
 use crate::postgres;
 use crate::process::Service;
 
@@ -130,7 +130,7 @@ async fn a_token_is_good_at_the_other_node_whatever_the_nodes_clocks_show() {
     nodes.turn();
     let mut stream = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
     stream
-        .play(Carrier::Telnyx, ringing.id, &token, &recorded("one-word"), "")
+        .play(Carrier::Telnyx, ringing.id, &token, &mulaw("one-word"), "")
         .await;
     assert_eq!(stream.close_code().await, Some(1000));
 }
@@ -145,7 +145,7 @@ async fn a_token_that_one_node_took_opens_nothing_at_the_other() {
     nodes.turn();
     let mut first = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
     first
-        .play(Carrier::Telnyx, "v2:used", &used, &recorded("one-word"), "")
+        .play(Carrier::Telnyx, "v2:used", &used, &mulaw("one-word"), "")
         .await;
     assert_eq!(first.close_code().await, Some(1000));
     nodes.turn();
@@ -259,7 +259,7 @@ async fn a_call_that_rings_while_all_who_write_wait_is_heard() {
     let token = nodes.deployment.token(Carrier::Plivo, &call(id)).await;
     let mut stream = nodes.deployment.open(Carrier::Plivo, &[]).await.unwrap();
     stream
-        .play(Carrier::Plivo, id, &token, &recorded("alice-1"), "")
+        .play(Carrier::Plivo, id, &token, &mulaw("alice-1"), "")
         .await;
     held.close().await.unwrap();
     let said = nodes.deployment.verdict(id).await;
@@ -329,7 +329,7 @@ async fn the_node_that_hears_says_the_last_word_wherever_the_end_is_told() {
     nodes.turn();
     let mut stream = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
     stream.send(start(Carrier::Telnyx, ringing.id, &token)).await;
-    let audio = recorded("alice-1");
+    let audio = mulaw("alice-1");
     let frames = audio.chunks(160).enumerate();
     let mut frames = frames.map(|(at, packet)| media(Carrier::Telnyx, packet, at, at + 2));
     for frame in frames.by_ref().take(audio.len() / 320) {

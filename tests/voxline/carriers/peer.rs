@@ -25,7 +25,7 @@ pub use super::calls::{Call, call, direct, token_in};
 use super::frames::{key, media, start, stop};
 use super::proofs::{TOKEN, media_type, path, percent, proof, telnyx_key};
 use crate::process::{CONSENT, Service, program};
-use crate::support;
+pub use crate::support::mulaw;
 
 pub const NUMBER: &str = "+12025550102";
 /// Alice's own phone, which forwards to the number.
@@ -262,7 +262,7 @@ impl Deployment {
     /// Plays a recording to the end of the call's stream, with `keys` in the middle; the last word on it.
     pub async fn hear(&self, carrier: Carrier, id: &str, token: &str, recording: &str, keys: &str) -> Value {
         let mut stream = self.open(carrier, &[]).await.unwrap();
-        stream.play(carrier, id, token, &recorded(recording), keys).await;
+        stream.play(carrier, id, token, &mulaw(recording), keys).await;
         stream.close_code().await;
         self.verdict(id).await
     }
@@ -356,13 +356,6 @@ impl Stream {
 pub fn of_tier<'a>(said: &'a Value, tier: &str) -> Vec<&'a Value> {
     let evidence = said["evidence"].as_array().unwrap().iter();
     evidence.filter(|found| found["tier"] == tier).collect()
-}
-
-/// The mu-law bytes of a recorded call.
-pub fn recorded(call: &str) -> Vec<u8> {
-    let file = support::read(&format!("enrollment_samples/calls/{call}.wav"));
-    let data = file.windows(4).position(|four| four == b"data").unwrap();
-    file[data + 8..].to_vec()
 }
 
 /// A local Telnyx API: its address, and what it is commanded. It transfers no call whose id says so, and others not within

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use voxline::carriers::Carrier;
 
 use super::frames::media;
-use super::peer::{Deployment, NUMBER, PIN, call, of_tier, recorded};
+use super::peer::{Deployment, NUMBER, PIN, call, mulaw, of_tier};
 use super::proofs::proof;
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_vonage_caller_whose_token_is_unknown_is_handed_on() {
         let begin = json!({"event": "websocket:connected", "content-type": "audio/l16;rate=8000",
             "call_token": token, "call_id": id, "number": NUMBER});
         stream.send(Message::text(begin.to_string())).await;
-        for (at, packet) in recorded("comfort-noise").chunks(160).enumerate() {
+        for (at, packet) in mulaw("comfort-noise").chunks(160).enumerate() {
             if !stream.try_send(media(Carrier::Vonage, packet, at, at)).await {
                 break;
             }
@@ -44,7 +44,7 @@ async fn a_call_that_rings_before_an_orderly_restart_is_heard_after_it() {
     deployment.restart();
     let mut stream = deployment.open(Carrier::Telnyx, &[]).await.unwrap();
     stream
-        .play(Carrier::Telnyx, "v2:restart", &token, &recorded("alice-1"), "")
+        .play(Carrier::Telnyx, "v2:restart", &token, &mulaw("alice-1"), "")
         .await;
     assert_eq!(stream.close_code().await, Some(1000));
     let said = deployment.verdict("v2:restart").await;

@@ -17,6 +17,8 @@ use voxline::store::{NewUser, Scope};
 use voxline::switchboard::{ClipBytes, Switchboard};
 use voxline::units::UserId;
 
+pub use crate::support::mulaw;
+
 /// The number of the tests.
 pub const NUMBER: &str = "+12025550101";
 /// What users agree to in the tests.
@@ -160,13 +162,6 @@ pub fn signup(who: &str) -> Vec<(String, Vec<u8>)> {
     let files = ["1.flac", "2.flac", "3.flac"];
     let read = |file: &str| (file.to_owned(), sample(&format!("signup/{who}/{file}")));
     files.into_iter().map(read).collect()
-}
-
-/// The mu-law bytes of a call's recording: what its carrier would have streamed.
-pub fn mulaw(call: &str) -> Vec<u8> {
-    let file = sample(&format!("calls/{call}.wav"));
-    let data = file.windows(4).position(|four| four == b"data").unwrap();
-    file[data + 8..].to_vec()
 }
 
 /// A form with `recordings` and text parts.

@@ -12,6 +12,7 @@ use voxline::reply::ServeSettings;
 use voxline::store::Scope;
 use voxline::units::CallId;
 
+use super::audiosocket::listened;
 use super::harness::{NUMBER, Service, json as body, mulaw};
 use super::sockets::{PACKET, Socket};
 
@@ -126,22 +127,12 @@ async fn a_caller_on_hold_gives_the_place_back_and_is_heard_again() {
         .await
         .unwrap();
     let call: CallId = "CA9".parse().unwrap();
-    let listened = async |wanted: bool| {
-        for _ in 0..600 {
-            let found = service.board.find_call_session(&call);
-            if found.is_some_and(|found| found.is_listened_to() == wanted) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("not so within 30 s: {wanted}");
-    };
     let messages = messages("CA9", &json!({"number": NUMBER}), "alice-1");
     // All but the last half second, by which alone nobody is named.
     let (before, after) = messages.split_at(messages.len() - 1 - 2 * 25);
     send(&mut socket, before).await;
-    listened(true).await;
-    listened(false).await;
+    listened(&service, &call, true).await;
+    listened(&service, &call, false).await;
     let silent = service.board.find_call_session(&call).unwrap().verdict();
     assert!(!silent.ended, "silence is no end");
     let pinged = tokio::time::timeout(Duration::from_secs(20), socket.pinged()).await;

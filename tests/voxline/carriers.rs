@@ -14,7 +14,7 @@ mod listening;
 mod nodes;
 mod odd;
 mod peer;
-mod proofs;
+pub mod proofs;
 mod refusals;
 mod rewriting;
 mod waiting;

@@ -6,11 +6,10 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha1::Sha1;
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
+use crate::carriers::proofs::twilio_signature;
 use crate::process::{Logged, NUMBER, Service, program, signup};
 use crate::recovering::{call, text};
 use crate::support;
@@ -174,19 +173,10 @@ async fn whatever_the_page_says_to_watch_is_counted_from_the_start() {
 
 /// A form of Twilio's, signed.
 async fn twilio_webhook(logged: &Logged, path: &str, body: &str) -> u16 {
-    let mut parameters: Vec<(String, String)> =
-        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    parameters.sort();
-    let joined: String = parameters
-        .into_iter()
-        .map(|(name, value)| name + &value)
-        .collect();
-    let mut mac = Hmac::<Sha1>::new_from_slice(b"hook-secret").unwrap();
-    mac.update(format!("https://id.example.com{path}{joined}").as_bytes());
     let request = support::http().post(format!("{}{path}", logged.base));
     let sent = request
         .header("content-type", "application/x-www-form-urlencoded")
-        .header("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))
+        .header("x-twilio-signature", twilio_signature("hook-secret", path, body))
         .body(body.to_owned());
     sent.send().await.unwrap().status().as_u16()
 }

@@ -7,7 +7,7 @@ use voxline::carriers::Carrier;
 
 use super::frames::media;
 use super::peer::{ALICE, CALLER, Deployment, NUMBER, PIN, SIGNING_KEY, call, mulaw, of_tier, token_in};
-use super::proofs::{login, percent, twilio_signature};
+use super::proofs::{login, path, percent, twilio_signature};
 
 const CALL: &str = "1796000000.5";
 
@@ -154,7 +154,8 @@ async fn signalwire_comes_by_twilios_route_with_its_own_signature() {
     let deployment = Deployment::start_with(&[("VOXLINE_TWILIO_PIN_PROMPT", "Your PIN?")]).await;
     let call = call("76ac3c36-56da-4a3e-a0d6-b5f8df6da9ad");
     let body = call.webhook(Carrier::Twilio);
-    let signed = |key: &str| [("x-signalwire-signature", twilio_signature(key, &body))];
+    let path = path(Carrier::Twilio);
+    let signed = |key: &str| [("x-signalwire-signature", twilio_signature(key, &path, &body))];
     let forged = deployment
         .send_with(Carrier::Twilio, &body, &signed("tok-test"))
         .await;

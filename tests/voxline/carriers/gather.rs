@@ -1,14 +1,10 @@
 //! Twilio's callers asked for a PIN before they are handed on.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha1::Sha1;
 use voxline::carriers::Carrier::Twilio;
 
 use super::peer::{Deployment, NUMBER, PIN, PUBLIC, call, direct, of_tier, token_in};
-use super::proofs::TOKEN;
+use super::proofs::{TOKEN, twilio_signature};
 use crate::process::{Logged, program};
 use crate::support;
 
@@ -27,16 +23,7 @@ async fn asking(settings: &[(&'static str, &str)]) -> Deployment {
 
 /// Twilio's signature of a form to this path.
 fn proof_at(path: &str, body: &str) -> Vec<(&'static str, String)> {
-    let mut parameters: Vec<(String, String)> =
-        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    parameters.sort();
-    let joined: String = parameters
-        .into_iter()
-        .flat_map(|(name, value)| [name, value])
-        .collect();
-    let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
-    mac.update(format!("{PUBLIC}{path}{joined}").as_bytes());
-    vec![("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))]
+    vec![("x-twilio-signature", twilio_signature(TOKEN, path, body))]
 }
 
 /// What Twilio sends when a caller has typed: the fields of the call, though not who forwarded it.

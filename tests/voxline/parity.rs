@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::tungstenite::Message;
 use voxline::switchboard::DEFAULT_MODEL;
 
 use crate::process::{CONSENT, Service, program};
@@ -139,15 +139,7 @@ async fn enrol(service: &Service) -> Vec<String> {
 
 /// What a socket is told of a call whose mu-law octets come in pieces of any size.
 async fn streamed(service: &Service, call: &str, ids: &[String]) -> Vec<Word> {
-    let url = format!("{}/media/pcm", service.base.replacen("http", "ws", 1));
-    let mut request = url.into_client_request().unwrap();
-    let bearer = format!("Bearer {}", service.key).parse().unwrap();
-    request.headers_mut().insert("authorization", bearer);
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-    let start = json!({
-        "event": "start", "call_id": call, "number": NUMBER, "encoding": "mulaw", "sample_rate": 8_000,
-    });
-    socket.send(Message::text(start.to_string())).await.unwrap();
+    let mut socket = service.pcm_stream(call).await;
     let file = read(&format!("enrollment_samples/calls/{call}.wav"));
     let data = file.windows(4).position(|four| four == b"data").unwrap();
     let size = u32::from_le_bytes(file[data + 4..data + 8].try_into().unwrap()) as usize;

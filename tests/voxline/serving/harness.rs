@@ -85,6 +85,21 @@ impl Service {
         self.request("GET", path)
     }
 
+    /// What whoever has `key` is answered.
+    pub async fn asked(&self, key: &str, path: &str) -> Response {
+        self.get(path).bearer_auth(key).send().await.unwrap()
+    }
+
+    /// What is shown to whoever has `key`.
+    pub async fn shown(&self, key: &str, path: &str) -> Value {
+        json(self.asked(key, path).await, 200).await
+    }
+
+    /// The problem by which whoever has `key` is refused.
+    pub async fn refuses(&self, key: &str, path: &str, status: u16, code: &str) -> Value {
+        problem(self.asked(key, path).await, status, code).await
+    }
+
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.request("POST", path)
     }

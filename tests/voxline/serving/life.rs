@@ -257,12 +257,7 @@ async fn a_service_told_to_stop_finishes_live_calls_and_ends_every_stream() {
     let mut service = Service::start().await;
     service.enrolled().await;
     let key = service.key(&[Scope::Identify]).await;
-    let mut events = service
-        .get("/v1/calls/events")
-        .bearer_auth(&key)
-        .send()
-        .await
-        .unwrap();
+    let mut events = service.asked(&key, "/v1/calls/events").await;
     let mut socket = Socket::open(&service, "/media/pcm", &key).await;
     socket.start_call("last", NUMBER).await;
     socket.stream_until_update("alice-1").await;

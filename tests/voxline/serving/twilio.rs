@@ -100,16 +100,7 @@ async fn a_forked_call_is_identified_and_nothing_is_sent_to_twilio() {
     assert_eq!(socket.rest().await, Vec::<Value>::new());
     assert_eq!(socket.close_code_seen(), Some(1000));
     let key = service.key(&[Scope::Identify]).await;
-    let kept = body(
-        service
-            .get("/v1/calls/CA1")
-            .bearer_auth(key)
-            .send()
-            .await
-            .unwrap(),
-        200,
-    )
-    .await;
+    let kept = service.shown(&key, "/v1/calls/CA1").await;
     assert_eq!(kept["final"], true);
     assert_eq!(kept["verdict"]["user_id"], alice.to_string());
 }

@@ -13,7 +13,7 @@ use voxline::store::Scope;
 use voxline::units::CallId;
 
 use super::audiosocket::listened;
-use super::harness::{NUMBER, Service, json as body, mulaw};
+use super::harness::{NUMBER, Service, mulaw};
 use super::sockets::{PACKET, Socket};
 
 const PUBLIC: &str = "https://id.example.com";

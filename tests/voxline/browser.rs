@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::process::Service;
-use crate::support::{Rng, at_16k, at_rate, clip, project, read, wav};
+use crate::recovering::until_last;
+use crate::support::{Rng, at_16k, at_rate, clip, mulaw, project, wav};
 
 const NUMBER: &str = "+12025550101";
 
@@ -128,34 +129,14 @@ impl TestDeployment {
 
     /// The same, of the recording `call` under the id `id`, with `pace` between every fifth of a second of audio.
     async fn call_paced(&self, id: &str, call: &str, pace: Duration) -> Value {
-        let address = format!("{}/media/pcm", self.service.base.replacen("http", "ws", 1));
-        let mut request = address.into_client_request().unwrap();
-        let bearer = format!("Bearer {}", self.service.key).parse().unwrap();
-        request.headers_mut().insert("authorization", bearer);
-        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        let start = json!({
-            "event": "start", "call_id": id, "number": NUMBER,
-            "encoding": "mulaw", "sample_rate": 8000, "channels": 1,
-        });
-        socket.send(Message::text(start.to_string())).await.unwrap();
-        let file = read(&format!("enrollment_samples/calls/{call}.wav"));
-        let data = file.windows(4).position(|four| four == b"data").unwrap();
-        for piece in file[data + 8..].chunks(1_600) {
+        let mut socket = self.service.pcm_stream(id).await;
+        for piece in mulaw(call).chunks(1_600) {
             socket.send(Message::binary(piece.to_vec())).await.unwrap();
             tokio::time::sleep(pace).await;
         }
         let stop = json!({ "event": "stop" });
         socket.send(Message::text(stop.to_string())).await.unwrap();
-        let last = tokio::time::timeout(Duration::from_secs(60), async {
-            let mut last = Value::Null;
-            while let Some(Ok(message)) = socket.next().await {
-                if let Message::Text(text) = message {
-                    last = serde_json::from_str(&text).unwrap();
-                }
-            }
-            last
-        });
-        last.await.unwrap()
+        until_last(&mut socket).await
     }
 }
 

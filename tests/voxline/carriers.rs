@@ -1,7 +1,7 @@
 //! Carriers against the real program: each plays a call over real sockets, from its signed webhook to the last
 //! packet of its stream.
 
-mod audiosocket;
+pub mod audiosocket;
 mod calls;
 mod check;
 mod exchanges;
@@ -14,7 +14,7 @@ mod listening;
 mod nodes;
 mod odd;
 mod peer;
-mod proofs;
+pub mod proofs;
 mod refusals;
 mod rewriting;
 mod waiting;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::gallery::peer;
-use crate::process::{NUMBER, Service};
+use crate::process::{CONSENT, NUMBER, Service};
 use crate::recovering::text;
 use crate::wire::{Weather, Wire};
 use crate::{postgres, support};
@@ -93,16 +93,8 @@ async fn weathered(service: &Service, alice: &str, wire: &Wire, part: &str) {
 /// The voices of two users, of whom one calls.
 async fn enrolled(service: &Service) -> String {
     let alice = service.enrol_alice().await;
-    let robert = service
-        .post("/v1/users", &json!({ "name": "Robert", "number": NUMBER }))
-        .await;
-    let mut form = Form::new().text("consent", "I agree.");
-    for clip in 1..=3 {
-        let bytes = support::read(&format!("enrollment_samples/signup/robert/{clip}.flac"));
-        form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-    }
-    let path = format!("/v1/users/{}/enrollments", robert["id"].as_str().unwrap());
-    assert_eq!(service.upload(&path, form).await.0, 201);
+    let robert = json!({ "name": "Robert", "number": NUMBER });
+    service.enrol(&robert, "robert", &[CONSENT]).await;
     alice
 }
 

@@ -6,13 +6,11 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
-use hmac::{Hmac, KeyInit, Mac};
-use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use sha1::Sha1;
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
-use crate::process::{Logged, NUMBER, Service, program};
+use crate::carriers::proofs::twilio_signature;
+use crate::process::{Logged, NUMBER, Service, program, signup};
 use crate::recovering::{call, text};
 use crate::support;
 
@@ -175,19 +173,10 @@ async fn whatever_the_page_says_to_watch_is_counted_from_the_start() {
 
 /// A form of Twilio's, signed.
 async fn twilio_webhook(logged: &Logged, path: &str, body: &str) -> u16 {
-    let mut parameters: Vec<(String, String)> =
-        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    parameters.sort();
-    let joined: String = parameters
-        .into_iter()
-        .map(|(name, value)| name + &value)
-        .collect();
-    let mut mac = Hmac::<Sha1>::new_from_slice(b"hook-secret").unwrap();
-    mac.update(format!("https://id.example.com{path}{joined}").as_bytes());
     let request = support::http().post(format!("{}{path}", logged.base));
     let sent = request
         .header("content-type", "application/x-www-form-urlencoded")
-        .header("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))
+        .header("x-twilio-signature", twilio_signature("hook-secret", path, body))
         .body(body.to_owned());
     sent.send().await.unwrap().status().as_u16()
 }
@@ -281,11 +270,7 @@ async fn eventful_day(data: &Path, log: &[(&str, &str)]) -> (String, String) {
     post(&logged, &key, "/v1/numbers", &json!({ "number": NUMBER })).await;
     let user = json!({ "name": NAME, "number": NUMBER, "phones": [PHONE], "pin": PIN });
     let user = post(&logged, &key, "/v1/users", &user).await;
-    let mut form = Form::new().text("consent", CONSENT);
-    for clip in 1..=3 {
-        let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
-        form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-    }
+    let form = signup("alice", &[("consent", CONSENT)]);
     let path = format!("/v1/users/{}/enrollments", user["id"].as_str().unwrap());
     let sent = support::http()
         .post(format!("{}{path}", logged.base))

@@ -5,12 +5,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use futures_util::{SinkExt, StreamExt};
-use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::tungstenite::Message;
 use voxline::switchboard::DEFAULT_MODEL;
 
-use crate::process::{Service, program};
+use crate::process::{CONSENT, Service, program};
 use crate::support::{Rng, link_models, project, read};
 
 const NUMBER: &str = "+12025550101";
@@ -132,33 +131,15 @@ async fn enrol(service: &Service) -> Vec<String> {
     service.post("/v1/numbers", &json!({ "number": NUMBER })).await;
     let mut ids = Vec::new();
     for who in PEOPLE {
-        let user = service
-            .post("/v1/users", &json!({ "name": who, "number": NUMBER }))
-            .await;
-        let id = text(&user["id"]).unwrap();
-        let mut form = Form::new().text("consent", "I agree.");
-        for clip in 1..=3 {
-            let bytes = read(&format!("enrollment_samples/signup/{who}/{clip}.flac"));
-            form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-        }
-        let (status, report) = service.upload(&format!("/v1/users/{id}/enrollments"), form).await;
-        assert_eq!((status, &report["accepted"]), (201, &json!(true)), "{report}");
-        ids.push(id);
+        let user = json!({ "name": who, "number": NUMBER });
+        ids.push(service.enrol(&user, who, &[CONSENT]).await);
     }
     ids
 }
 
 /// What a socket is told of a call whose mu-law octets come in pieces of any size.
 async fn streamed(service: &Service, call: &str, ids: &[String]) -> Vec<Word> {
-    let url = format!("{}/media/pcm", service.base.replacen("http", "ws", 1));
-    let mut request = url.into_client_request().unwrap();
-    let bearer = format!("Bearer {}", service.key).parse().unwrap();
-    request.headers_mut().insert("authorization", bearer);
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-    let start = json!({
-        "event": "start", "call_id": call, "number": NUMBER, "encoding": "mulaw", "sample_rate": 8_000,
-    });
-    socket.send(Message::text(start.to_string())).await.unwrap();
+    let mut socket = service.pcm_stream(call).await;
     let file = read(&format!("enrollment_samples/calls/{call}.wav"));
     let data = file.windows(4).position(|four| four == b"data").unwrap();
     let size = u32::from_le_bytes(file[data + 4..data + 8].try_into().unwrap()) as usize;

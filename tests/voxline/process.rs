@@ -16,6 +16,10 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use crate::support;
 
 pub const NUMBER: &str = "+12025550101";
+/// The text with which a voice is enrolled.
+pub const CONSENT: (&str, &str) = ("consent", "I agree.");
+/// The same where the recordings are kept.
+pub const KEPT: [(&str, &str); 2] = [CONSENT, ("keep_audio", "true")];
 
 /// `voxline serve` on a free port, with an admin key.
 pub struct Service {
@@ -55,6 +59,17 @@ pub async fn pcm_stream(
     });
     socket.send(Message::text(start.to_string())).await.unwrap();
     socket
+}
+
+/// The form that enrols a sample voice, with these texts before its recordings.
+pub fn signup(voice: &str, texts: &[(&'static str, &'static str)]) -> Form {
+    let texts = texts.iter();
+    let mut form = texts.fold(Form::new(), |form, (name, text)| form.text(*name, *text));
+    for clip in 1..=3 {
+        let bytes = support::read(&format!("enrollment_samples/signup/{voice}/{clip}.flac"));
+        form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
+    }
+    form
 }
 
 impl Service {
@@ -134,22 +149,23 @@ impl Service {
     /// Adds the number and Alice, and enrols her; gives her id.
     pub async fn enrol_alice(&self) -> String {
         self.post("/v1/numbers", &json!({ "number": NUMBER })).await;
-        let alice = self
-            .post("/v1/users", &json!({ "name": "Alice", "number": NUMBER }))
-            .await;
-        let id = alice["id"].as_str().unwrap().to_owned();
-        let status = self.enrol_alice_again(&id).await;
-        assert_eq!(status, 201);
+        let alice = json!({ "name": "Alice", "number": NUMBER });
+        self.enrol(&alice, "alice", &KEPT).await
+    }
+
+    /// Adds a user and enrols a sample voice for them, with these texts; gives their id.
+    pub async fn enrol(&self, user: &Value, voice: &str, texts: &[(&'static str, &'static str)]) -> String {
+        let added = self.post("/v1/users", user).await;
+        let id = added["id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/users/{id}/enrollments");
+        let (status, report) = self.upload(&path, signup(voice, texts)).await;
+        assert_eq!((status, &report["accepted"]), (201, &json!(true)), "{report}");
         id
     }
 
     /// Enrols Alice's recordings for the user with this id; the status it was answered with.
     pub async fn enrol_alice_again(&self, id: &str) -> u16 {
-        let mut form = Form::new().text("consent", "I agree.").text("keep_audio", "true");
-        for clip in 1..=3 {
-            let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
-            form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-        }
+        let form = signup("alice", &KEPT);
         self.upload(&format!("/v1/users/{id}/enrollments"), form).await.0
     }
 

@@ -73,6 +73,13 @@ pub fn read(path: &str) -> Vec<u8> {
     std::fs::read(project(path)).unwrap_or_else(|fault| panic!("{path}: {fault}"))
 }
 
+/// The mu-law bytes of a recorded call: what its carrier would stream.
+pub fn mulaw(call: &str) -> Vec<u8> {
+    let file = read(&format!("enrollment_samples/calls/{call}.wav"));
+    let data = file.windows(4).position(|four| four == b"data").unwrap();
+    file[data + 8..].to_vec()
+}
+
 /// Little-endian 32-bit floats of a file of the project.
 pub fn floats(path: &str) -> Vec<f32> {
     let bytes = read(path);

@@ -4,12 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use super::{Browser, NUMBER, TestDeployment};
-use crate::process::program;
-use crate::support::read;
+use crate::process::{CONSENT, program};
 
 /// How long the browser may take until it watches.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -18,15 +16,8 @@ impl TestDeployment {
     /// A new user whose voice is enrolled.
     async fn enrolled(&self, name: &str) {
         let user = json!({ "name": name, "number": NUMBER });
-        let user = self.service.post("/v1/users", &user).await;
-        let folder = name.to_lowercase();
-        let form = (1..=3).fold(Form::new().text("consent", "I agree."), |form, nth| {
-            let bytes = read(&format!("enrollment_samples/signup/{folder}/{nth}.flac"));
-            form.part("audio", Part::bytes(bytes).file_name(format!("{nth}.flac")))
-        });
-        let path = format!("/v1/users/{}/enrollments", user["id"].as_str().unwrap());
-        let (status, report) = self.service.upload(&path, form).await;
-        assert_eq!(status, 201, "{report}");
+        let voice = name.to_lowercase();
+        self.service.enrol(&user, &voice, &[CONSENT]).await;
     }
 
     fn console(&self, browser: &Browser, course: &str, key: &str) -> Command {

@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use voxline::store::{CallRecord, Store};
 
 use super::{Browser, NUMBER, TestDeployment};
-use crate::process::program;
-use crate::support::{clip, project, read};
+use crate::process::{CONSENT, program};
+use crate::support::{clip, project};
 
 impl TestDeployment {
     fn data(&self) -> std::path::PathBuf {
@@ -25,17 +24,9 @@ impl TestDeployment {
 
     /// A person with a voice of the samples, whoever else has it.
     async fn person_with_voice(&self, name: &str, folder: &str) {
-        let id = self.person(name).await;
-        let form = Form::new()
-            .text("consent", "I agree.")
-            .text("allow_duplicate", "true");
-        let form = (1..=3).fold(form, |form, nth| {
-            let bytes = read(&format!("enrollment_samples/signup/{folder}/{nth}.flac"));
-            form.part("audio", Part::bytes(bytes).file_name(format!("{nth}.flac")))
-        });
-        let path = format!("/v1/users/{id}/enrollments");
-        let (status, report) = self.service.upload(&path, form).await;
-        assert_eq!(status, 201, "{report}");
+        let user = json!({ "name": name, "number": NUMBER });
+        let texts = [CONSENT, ("allow_duplicate", "true")];
+        self.service.enrol(&user, folder, &texts).await;
     }
 
     /// The report of the benchmark on the shipped samples, where the console looks for it.

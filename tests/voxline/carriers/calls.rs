@@ -45,6 +45,14 @@ pub const fn call(id: &'static str) -> Call {
     }
 }
 
+/// A call that nobody forwarded.
+pub const fn direct(id: &'static str) -> Call {
+    Call {
+        forwarded: None,
+        ..call(id)
+    }
+}
+
 /// A call as its carrier sees it.
 pub struct Call {
     pub id: &'static str,

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use voxline::carriers::Carrier;
 
-use super::peer::{ALICE, CALLER, Call, NUMBER};
+use super::peer::{ALICE, CALLER, NUMBER, call};
 use crate::process::program;
 
 /// What each carrier's INVITE to us looks like on a forwarded call, by what was seen of it, and the verdict.
@@ -102,11 +102,7 @@ fn captured_invites_webhooks_and_packets_say_what_each_carrier_tells() {
         );
     }
     for carrier in Carrier::ALL {
-        let call = Call {
-            id: "CA1",
-            from: CALLER,
-            forwarded: Some(ALICE),
-        };
+        let call = call("CA1");
         write(format!("{carrier}.webhook"), call.webhook(carrier).as_bytes());
     }
     write(

@@ -1,14 +1,10 @@
 //! Twilio's callers asked for a PIN before they are handed on.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha1::Sha1;
 use voxline::carriers::Carrier::Twilio;
 
-use super::peer::{Call, Deployment, NUMBER, PIN, PUBLIC, call, recorded, token_in};
-use super::proofs::TOKEN;
+use super::peer::{Deployment, NUMBER, PIN, PUBLIC, call, direct, of_tier, token_in};
+use super::proofs::{TOKEN, twilio_signature};
 use crate::process::{Logged, program};
 use crate::support;
 
@@ -27,25 +23,12 @@ async fn asking(settings: &[(&'static str, &str)]) -> Deployment {
 
 /// Twilio's signature of a form to this path.
 fn proof_at(path: &str, body: &str) -> Vec<(&'static str, String)> {
-    let mut parameters: Vec<(String, String)> =
-        form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-    parameters.sort();
-    let joined: String = parameters
-        .into_iter()
-        .flat_map(|(name, value)| [name, value])
-        .collect();
-    let mut mac = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
-    mac.update(format!("{PUBLIC}{path}{joined}").as_bytes());
-    vec![("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))]
+    vec![("x-twilio-signature", twilio_signature(TOKEN, path, body))]
 }
 
 /// What Twilio sends when a caller has typed: the fields of the call, though not who forwarded it.
 pub async fn types(deployment: &Deployment, id: &'static str, digits: &str) -> (u16, String) {
-    let plain = Call {
-        forwarded: None,
-        ..call(id)
-    };
-    let ringing = plain.webhook(Twilio).replace("ringing", "in-progress");
+    let ringing = direct(id).webhook(Twilio).replace("ringing", "in-progress");
     let body = format!("{ringing}&msg=Gather+End&Digits={digits}");
     deployment
         .send_to(Twilio, TYPED, &body, &proof_at(TYPED, &body))
@@ -54,17 +37,7 @@ pub async fn types(deployment: &Deployment, id: &'static str, digits: &str) -> (
 
 /// Plays the call's fork to its end, without a voice; the verdict.
 async fn verdict(deployment: &Deployment, id: &str, token: &str) -> Value {
-    let mut stream = deployment.open(Twilio, &[]).await.unwrap();
-    stream
-        .play(Twilio, id, token, &recorded("comfort-noise"), "")
-        .await;
-    stream.close_code().await;
-    deployment.verdict(id).await
-}
-
-fn pins(said: &Value) -> Vec<&Value> {
-    let evidence = said["evidence"].as_array().unwrap().iter();
-    evidence.filter(|found| found["tier"] == "T4").collect()
+    deployment.hear(Twilio, id, token, "comfort-noise", "").await
 }
 
 #[tokio::test]
@@ -92,7 +65,7 @@ async fn a_pin_typed_before_handing_on_is_evidence_and_written_nowhere() {
     );
 
     let said = verdict(&deployment, "CA-typed", &token_in(Twilio, &twiml)).await;
-    let found = pins(&said);
+    let found = of_tier(&said, "T4");
     assert_eq!(found.len(), 1, "{said}");
     assert_eq!(
         (&found[0]["user_id"], &found[0]["source"]),
@@ -162,7 +135,7 @@ async fn whoever_types_nothing_or_nonsense_is_handed_on_all_the_same() {
         );
     }
     let said = verdict(&deployment, "CA-nothing", &token_in(Twilio, &twiml)).await;
-    assert!(pins(&said).is_empty(), "{said}");
+    assert!(of_tier(&said, "T4").is_empty(), "{said}");
     assert_eq!(said["line_owner"]["user_id"], json!(deployment.alice), "{said}");
 }
 
@@ -178,11 +151,14 @@ async fn wrong_pins_count_once_a_call_and_lock_out_as_on_any_keypad() {
         // Twilio sends a webhook again whose answer was lost.
         types(&deployment, "CA-1", "00000000").await;
     }
-    assert!(pins(&verdict(&deployment, "CA-1", &first).await).is_empty());
+    assert!(of_tier(&verdict(&deployment, "CA-1", &first).await, "T4").is_empty());
     // One wrong try of two: the right one still counts.
     let second = ring("CA-2").await;
     types(&deployment, "CA-2", PIN).await;
-    assert_eq!(pins(&verdict(&deployment, "CA-2", &second).await).len(), 1);
+    assert_eq!(
+        of_tier(&verdict(&deployment, "CA-2", &second).await, "T4").len(),
+        1
+    );
     // The same digits again at once would be no new guess.
     for (id, digits) in [("CA-3", "00000001"), ("CA-4", "00000002")] {
         let token = ring(id).await;
@@ -193,7 +169,7 @@ async fn wrong_pins_count_once_a_call_and_lock_out_as_on_any_keypad() {
     let (status, after) = types(&deployment, "CA-5", PIN).await;
     assert!(status == 200 && after.contains("<Dial"), "{after}");
     let said = verdict(&deployment, "CA-5", &last).await;
-    assert!(pins(&said).is_empty(), "locked out: {said}");
+    assert!(of_tier(&said, "T4").is_empty(), "locked out: {said}");
 }
 
 #[tokio::test]
@@ -207,7 +183,7 @@ async fn digits_that_twilio_did_not_sign_are_refused() {
         assert_eq!(status, 401);
     }
     let said = verdict(&deployment, "CA-forged", &token_in(Twilio, &twiml)).await;
-    assert!(pins(&said).is_empty(), "{said}");
+    assert!(of_tier(&said, "T4").is_empty(), "{said}");
 }
 
 #[tokio::test]

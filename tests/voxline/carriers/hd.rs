@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 use voxline::carriers::Carrier;
 
 use super::frames::{media, stop};
-use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, recorded};
+use super::peer::{Deployment, NUMBER, call, direct, mulaw};
 use crate::support;
 
 /// The start of a stream in this format.
@@ -23,11 +23,7 @@ async fn played(
     audio: &[u8],
     loses: impl Fn(usize) -> bool,
 ) -> Value {
-    let call = Call {
-        id,
-        from: CALLER,
-        forwarded: Some(ALICE),
-    };
+    let call = call(id);
     let token = deployment.token(Carrier::Telnyx, &call).await;
     let mut stream = deployment.open(Carrier::Telnyx, &[]).await.unwrap();
     stream.send(start(id, &token, format)).await;
@@ -53,7 +49,7 @@ type Loses = fn(usize) -> bool;
 async fn a_call_in_g722_comes_to_the_verdict_of_the_same_call_in_pcmu() {
     let mut deployment = Deployment::start().await;
     let pcmu = json!({"encoding": "PCMU", "sample_rate": 8000, "channels": 1});
-    let narrow = played(&mut deployment, "v2:pcmu", &pcmu, &recorded("alice-1"), |_| false).await;
+    let narrow = played(&mut deployment, "v2:pcmu", &pcmu, &mulaw("alice-1"), |_| false).await;
     assert_eq!(narrow["speaker"]["user_id"], json!(deployment.alice), "{narrow}");
 
     let wide = support::read("tests/data/audio/streams/alice-1.g722");
@@ -82,11 +78,7 @@ async fn a_call_in_g722_comes_to_the_verdict_of_the_same_call_in_pcmu() {
 async fn a_stream_in_another_codec_is_refused_and_told_what_to_ask_for() {
     let mut deployment = Deployment::start().await;
     for (id, encoding, rate) in [("v2:opus", "OPUS", 48_000), ("v2:amr", "AMR-WB", 16_000)] {
-        let call = Call {
-            id,
-            from: CALLER,
-            forwarded: None,
-        };
+        let call = direct(id);
         let token = deployment.token(Carrier::Telnyx, &call).await;
         let mut stream = deployment.open(Carrier::Telnyx, &[]).await.unwrap();
         let format = json!({"encoding": encoding, "sample_rate": rate, "channels": 1});

@@ -1,11 +1,11 @@
 //! Ten thousand frames and webhooks that nobody meant well: the service stays up, and as small as it was.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 use voxline::carriers::Carrier;
 
 use super::frames::start;
-use super::peer::{CALLER, Call, Deployment, recorded};
+use super::peer::{Deployment, call, direct};
 use crate::support::Rng;
 
 /// A text that is sometimes a good message, sometimes one with something changed, sometimes anything.
@@ -44,11 +44,7 @@ fn good_frames(carrier: Carrier) -> Vec<String> {
 /// Sends one hostile webhook, or a stream of some hostile frames; gives how many that were.
 async fn attack(deployment: &Deployment, rng: &mut Rng, carrier: Carrier) -> usize {
     if rng.throw(2) == 0 {
-        let call = Call {
-            id: "CA1",
-            from: CALLER,
-            forwarded: Some("+12025550103"),
-        };
+        let call = call("CA1");
         let body = bent(rng, &call.webhook(carrier));
         let (status, said) = deployment.send(carrier, &body).await;
         assert!(matches!(status, 200 | 401 | 422), "{carrier} {status}: {said}");
@@ -89,17 +85,11 @@ async fn ten_thousand_hostile_frames_and_webhooks_leave_the_service_as_it_was() 
     let (warm, after) = (warm.unwrap(), rss_kib(&deployment));
     eprintln!("resident: {warm} KiB after 2000, {after} KiB after {sent}");
     assert!(after < warm + 32 * 1024, "from {warm} KiB to {after} KiB");
-    let call = Call {
-        id: "CA-after",
-        from: CALLER,
-        forwarded: None,
-    };
+    let call = direct("CA-after");
     let token = deployment.token(Carrier::Twilio, &call).await;
-    let mut stream = deployment.open(Carrier::Twilio, &[]).await.unwrap();
-    stream
-        .play(Carrier::Twilio, call.id, &token, &recorded("alice-1"), "")
+    let said = deployment
+        .hear(Carrier::Twilio, call.id, &token, "alice-1", "")
         .await;
-    let said: Value = deployment.verdict(call.id).await;
     assert_eq!(said["outcome"], "identified", "{said}");
 }
 

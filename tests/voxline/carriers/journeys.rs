@@ -8,7 +8,9 @@ use voxline::carriers::forward;
 
 use super::calls::signed;
 use super::frames::start;
-use super::peer::{ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, recorded};
+use super::peer::{
+    ALICE, CALLER, Call, Deployment, FORWARD_SECRET, NUMBER, PIN, call, direct, mulaw, of_tier,
+};
 use super::proofs::{media_type, path, percent, proof};
 
 /// A call's id for each carrier.
@@ -30,11 +32,7 @@ async fn carriers_send_and_are_answered_what_the_openapi_document_names() {
     let document = serde_json::to_value(voxline::reply::openapi()).unwrap();
     let described = &document["paths"]["/carriers/{carrier}/voice"]["post"];
     for carrier in Carrier::ALL {
-        let call = Call {
-            id: id(carrier),
-            from: CALLER,
-            forwarded: None,
-        };
+        let call = direct(id(carrier));
         let body = call.webhook(carrier);
         let url = format!("{}{}", deployment.service.base, path(carrier));
         let mut request = deployment.service.http.post(url);
@@ -56,16 +54,10 @@ async fn carriers_send_and_are_answered_what_the_openapi_document_names() {
 async fn every_carrier_brings_whose_line_it_was_and_its_stream_whose_voice() {
     let mut deployment = Deployment::start().await;
     for carrier in Carrier::ALL {
-        let call = Call {
-            id: id(carrier),
-            from: CALLER,
-            forwarded: Some(ALICE),
-        };
+        let call = call(id(carrier));
         let token = deployment.token(carrier, &call).await;
         let mut stream = deployment.open(carrier, &[]).await.unwrap();
-        stream
-            .play(carrier, call.id, &token, &recorded("alice-1"), "")
-            .await;
+        stream.play(carrier, call.id, &token, &mulaw("alice-1"), "").await;
         assert!(
             matches!(stream.close_code().await, None | Some(1000)),
             "{carrier}"
@@ -83,17 +75,11 @@ async fn every_carrier_brings_whose_line_it_was_and_its_stream_whose_voice() {
 #[tokio::test]
 async fn a_forwarded_calls_line_is_the_users_and_its_voice_somebody_elses() {
     let mut deployment = Deployment::start().await;
-    let call = Call {
-        id: "CA0002",
-        from: CALLER,
-        forwarded: Some(ALICE),
-    };
+    let call = call("CA0002");
     let token = deployment.token(Carrier::Twilio, &call).await;
-    let mut stream = deployment.open(Carrier::Twilio, &[]).await.unwrap();
-    stream
-        .play(Carrier::Twilio, call.id, &token, &recorded("robert-1"), "")
+    let said = deployment
+        .hear(Carrier::Twilio, call.id, &token, "robert-1", "")
         .await;
-    let said = deployment.verdict(call.id).await;
     assert_eq!(said["line_owner"]["user_id"], json!(deployment.alice), "{said}");
     assert_ne!(said["speaker"]["user_id"], json!(deployment.alice), "{said}");
 }
@@ -102,11 +88,7 @@ async fn a_forwarded_calls_line_is_the_users_and_its_voice_somebody_elses() {
 async fn a_pin_is_taken_from_every_carriers_keys() {
     let mut deployment = Deployment::start().await;
     for carrier in Carrier::ALL {
-        let call = Call {
-            id: id(carrier),
-            from: CALLER,
-            forwarded: None,
-        };
+        let call = direct(id(carrier));
         let token = deployment.token(carrier, &call).await;
         if carrier == Carrier::Bandwidth {
             for digit in PIN.chars() {
@@ -114,18 +96,11 @@ async fn a_pin_is_taken_from_every_carriers_keys() {
                 assert_eq!(deployment.send(carrier, &key.to_string()).await.0, 200);
             }
         }
-        let mut stream = deployment.open(carrier, &[]).await.unwrap();
-        stream
-            .play(carrier, call.id, &token, &recorded("comfort-noise"), PIN)
+        let said = deployment
+            .hear(carrier, call.id, &token, "comfort-noise", PIN)
             .await;
-        stream.close_code().await;
-        let said = deployment.verdict(call.id).await;
-        let evidence = said["evidence"].as_array().unwrap();
-        let of_pin = |found: &&serde_json::Value| found["tier"] == "T4";
-        let pin = evidence
-            .iter()
-            .find(of_pin)
-            .unwrap_or_else(|| panic!("{carrier}: {said}"));
+        let found = of_tier(&said, "T4");
+        let pin = found.first().unwrap_or_else(|| panic!("{carrier}: {said}"));
         assert_eq!(pin["user_id"], json!(deployment.alice), "{carrier}: {said}");
         assert!(!said.to_string().contains(PIN), "{carrier}: a PIN was kept");
     }
@@ -134,11 +109,7 @@ async fn a_pin_is_taken_from_every_carriers_keys() {
 #[tokio::test]
 async fn the_call_is_handed_on_with_the_number_that_forwarded_it_signed() {
     let mut deployment = Deployment::start().await;
-    let call = Call {
-        id: "CA0003",
-        from: CALLER,
-        forwarded: Some(ALICE),
-    };
+    let call = call("CA0003");
     let (_, twiml) = deployment.ring(Carrier::Twilio, &call).await;
     let value = |name: &str| -> String {
         let (_, rest) = twiml.split_once(&format!("{name}=")).unwrap();
@@ -174,11 +145,7 @@ async fn the_call_is_handed_on_with_the_number_that_forwarded_it_signed() {
 #[tokio::test]
 async fn a_caller_whom_telnyx_transfers_nowhere_is_not_left_in_silence() {
     let mut deployment = Deployment::empty().await;
-    let call = Call {
-        id: "v2:refused",
-        from: CALLER,
-        forwarded: Some(ALICE),
-    };
+    let call = call("v2:refused");
     deployment
         .send(Carrier::Telnyx, &call.telnyx("call.answered"))
         .await;
@@ -215,11 +182,6 @@ async fn a_caller_whom_telnyx_transfers_nowhere_is_not_left_in_silence() {
 #[tokio::test]
 async fn a_command_that_telnyx_takes_a_moment_later_is_not_refused() {
     let mut deployment = Deployment::empty().await;
-    let call = |id| Call {
-        id,
-        from: CALLER,
-        forwarded: Some(ALICE),
-    };
     let answered = call("v2:too-soon").telnyx("call.answered");
     deployment.send(Carrier::Telnyx, &answered).await;
     for _ in 0..2 {
@@ -237,11 +199,7 @@ async fn a_command_that_telnyx_takes_a_moment_later_is_not_refused() {
 #[tokio::test]
 async fn an_unsigned_x_forwarded_from_of_a_sip_caller_is_not_signed_on() {
     let deployment = Deployment::start().await;
-    let call = Call {
-        id: "CA0004",
-        from: CALLER,
-        forwarded: None,
-    };
+    let call = direct("CA0004");
     let with = |headers: &[(&str, String)]| {
         let mut webhook = call.webhook(Carrier::Twilio);
         for (name, value) in headers {
@@ -260,11 +218,7 @@ async fn an_unsigned_x_forwarded_from_of_a_sip_caller_is_not_signed_on() {
 #[tokio::test]
 async fn a_call_that_ended_after_a_restart_is_final() {
     let mut deployment = Deployment::start().await;
-    let call = Call {
-        id: "c-restart",
-        from: CALLER,
-        forwarded: Some(ALICE),
-    };
+    let call = call("c-restart");
     deployment.ring(Carrier::Bandwidth, &call).await;
     deployment.recorded().await;
     deployment.restart();
@@ -277,11 +231,7 @@ async fn a_call_that_ended_after_a_restart_is_final() {
 #[tokio::test]
 async fn an_end_told_while_the_store_cannot_be_read_is_tried_again() {
     let mut deployment = Deployment::start().await;
-    let call = Call {
-        id: "c-dark",
-        from: CALLER,
-        forwarded: Some(ALICE),
-    };
+    let call = call("c-dark");
     deployment.ring(Carrier::Bandwidth, &call).await;
     deployment.recorded().await;
     deployment.restart();
@@ -306,11 +256,7 @@ async fn a_number_that_is_not_ours_is_handed_on_without_a_fork() {
         Carrier::Asterisk,
         Carrier::Jambonz,
     ] {
-        let call = Call {
-            id: id(carrier),
-            from: CALLER,
-            forwarded: Some(ALICE),
-        };
+        let call = call(id(carrier));
         let (status, answer) = deployment.ring(carrier, &call).await;
         assert_eq!(status, 200, "{carrier}: {answer}");
         assert!(
@@ -323,13 +269,8 @@ async fn a_number_that_is_not_ours_is_handed_on_without_a_fork() {
 #[tokio::test]
 async fn a_token_opens_no_other_call_and_no_second_stream() {
     let mut deployment = Deployment::start().await;
-    let call = |id| Call {
-        id,
-        from: CALLER,
-        forwarded: None,
-    };
-    let used = deployment.token(Carrier::Twilio, &call("CA1")).await;
-    let waiting = deployment.token(Carrier::Twilio, &call("CA2")).await;
+    let used = deployment.token(Carrier::Twilio, &direct("CA1")).await;
+    let waiting = deployment.token(Carrier::Twilio, &direct("CA2")).await;
     for (id, token) in [("CA3", used.as_str()), ("CA1", used.as_str()), ("CA2", "made-up")] {
         let mut stream = deployment.open(Carrier::Twilio, &[]).await.unwrap();
         stream.send(start(Carrier::Twilio, id, token)).await;
@@ -339,7 +280,7 @@ async fn a_token_opens_no_other_call_and_no_second_stream() {
     assert_eq!(deployment.open(Carrier::Plivo, &[]).await.err(), Some(401));
     let mut stream = deployment.open(Carrier::Twilio, &[]).await.unwrap();
     stream
-        .play(Carrier::Twilio, "CA2", &waiting, &recorded("one-word"), "")
+        .play(Carrier::Twilio, "CA2", &waiting, &mulaw("one-word"), "")
         .await;
     assert_eq!(stream.close_code().await, Some(1000));
 }

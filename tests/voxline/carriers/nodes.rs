@@ -11,7 +11,7 @@ use voxline::carriers::Carrier;
 use super::audiosocket::{HANG_UP, audio, connect, frame, uuid};
 use super::frames::{media, start, stop};
 use super::gather::{PROMPT, types};
-use super::peer::{Deployment, PIN, call, recorded};
+use super::peer::{Deployment, PIN, call, mulaw, of_tier};
 use crate::postgres;
 use crate::process::Service;
 
@@ -106,10 +106,7 @@ async fn a_stream_may_come_to_another_node_than_its_webhook() {
     ] {
         let token = nodes.deployment.token(carrier, &call(id)).await;
         nodes.turn();
-        let mut stream = nodes.deployment.open(carrier, &[]).await.unwrap();
-        stream.play(carrier, id, &token, &recorded("alice-1"), "").await;
-        stream.close_code().await;
-        let said = nodes.deployment.verdict(id).await;
+        let said = nodes.deployment.hear(carrier, id, &token, "alice-1", "").await;
         let alice = json!(nodes.deployment.alice);
         assert_eq!(said["line_owner"]["user_id"], alice, "{carrier}: {said}");
         assert_eq!(said["outcome"], "identified", "{carrier}: {said}");
@@ -133,7 +130,7 @@ async fn a_token_is_good_at_the_other_node_whatever_the_nodes_clocks_show() {
     nodes.turn();
     let mut stream = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
     stream
-        .play(Carrier::Telnyx, ringing.id, &token, &recorded("one-word"), "")
+        .play(Carrier::Telnyx, ringing.id, &token, &mulaw("one-word"), "")
         .await;
     assert_eq!(stream.close_code().await, Some(1000));
 }
@@ -148,7 +145,7 @@ async fn a_token_that_one_node_took_opens_nothing_at_the_other() {
     nodes.turn();
     let mut first = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
     first
-        .play(Carrier::Telnyx, "v2:used", &used, &recorded("one-word"), "")
+        .play(Carrier::Telnyx, "v2:used", &used, &mulaw("one-word"), "")
         .await;
     assert_eq!(first.close_code().await, Some(1000));
     nodes.turn();
@@ -185,11 +182,7 @@ async fn an_audiosocket_may_come_to_another_node_keys_first() {
     socket.write_all(&bytes).await.unwrap();
     let said = nodes.deployment.verdict("1.7").await;
     for tier in ["T1", "T4"] {
-        let evidence = said["evidence"].as_array().unwrap();
-        assert!(
-            evidence.iter().any(|found| found["tier"] == tier),
-            "{tier}: {said}"
-        );
+        assert!(!of_tier(&said, tier).is_empty(), "{tier}: {said}");
     }
     assert_eq!(said["outcome"], "identified", "{said}");
 }
@@ -224,10 +217,9 @@ async fn keys_that_come_to_two_nodes_are_one_pin_and_no_other() {
     let end = json!({"eventType": "disconnect", "callId": "c-keys"}).to_string();
     nodes.deployment.send(Carrier::Bandwidth, &end).await;
     let said = nodes.deployment.verdict("c-keys").await;
-    let evidence = said["evidence"].as_array().unwrap();
-    let pin = evidence.iter().find(|found| found["tier"] == "T4");
+    let pin = of_tier(&said, "T4");
     let alice = json!(nodes.deployment.alice);
-    assert_eq!(pin.map(|pin| &pin["user_id"]), Some(&alice), "{said}");
+    assert_eq!(pin.first().map(|pin| &pin["user_id"]), Some(&alice), "{said}");
     assert_eq!(nodes.tries().await.len(), 1);
 }
 
@@ -267,7 +259,7 @@ async fn a_call_that_rings_while_all_who_write_wait_is_heard() {
     let token = nodes.deployment.token(Carrier::Plivo, &call(id)).await;
     let mut stream = nodes.deployment.open(Carrier::Plivo, &[]).await.unwrap();
     stream
-        .play(Carrier::Plivo, id, &token, &recorded("alice-1"), "")
+        .play(Carrier::Plivo, id, &token, &mulaw("alice-1"), "")
         .await;
     held.close().await.unwrap();
     let said = nodes.deployment.verdict(id).await;
@@ -282,11 +274,8 @@ async fn a_stream_is_heard_once_where_the_store_takes_no_token() {
     let held = nodes.holding(NO_TOKENS).await;
     let id = "v2:untold";
     let token = nodes.deployment.token(Carrier::Telnyx, &call(id)).await;
-    let mut stream = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
-    stream
-        .play(Carrier::Telnyx, id, &token, &recorded("alice-1"), "")
-        .await;
-    let said = nodes.deployment.verdict(id).await;
+    let heard = nodes.deployment.hear(Carrier::Telnyx, id, &token, "alice-1", "");
+    let said = heard.await;
     assert_eq!(said["outcome"], "identified", "{said}");
     assert_eq!(
         said["line_owner"]["user_id"],
@@ -340,7 +329,7 @@ async fn the_node_that_hears_says_the_last_word_wherever_the_end_is_told() {
     nodes.turn();
     let mut stream = nodes.deployment.open(Carrier::Telnyx, &[]).await.unwrap();
     stream.send(start(Carrier::Telnyx, ringing.id, &token)).await;
-    let audio = recorded("alice-1");
+    let audio = mulaw("alice-1");
     let frames = audio.chunks(160).enumerate();
     let mut frames = frames.map(|(at, packet)| media(Carrier::Telnyx, packet, at, at + 2));
     for frame in frames.by_ref().take(audio.len() / 320) {

@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 use voxline::carriers::Carrier;
 
 use super::frames::{media, start, stop};
-use super::peer::{ALICE, CALLER, Deployment, NUMBER, call, recorded};
+use super::peer::{ALICE, CALLER, Deployment, NUMBER, call, mulaw};
 
 #[tokio::test]
 async fn frames_that_cannot_be_read_are_passed_over_and_counted() {
@@ -20,7 +20,7 @@ async fn frames_that_cannot_be_read_are_passed_over_and_counted() {
         // Read, though not as documented.
         r#"{"event":"dtmf","sequenceNumber":{},"dtmf":{"digit":4}}"#,
     ];
-    for (at, packet) in recorded("alice-1").chunks(160).enumerate() {
+    for (at, packet) in mulaw("alice-1").chunks(160).enumerate() {
         if let Some(frame) = odd.get(at) {
             stream.send(Message::text(*frame)).await;
         }

@@ -10,7 +10,6 @@ use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt, StreamExt};
-use reqwest::multipart::{Form, Part};
 use ring::signature::KeyPair;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
@@ -22,11 +21,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use voxline::carriers::Carrier;
 
-pub use super::calls::{Call, call, token_in};
+pub use super::calls::{Call, call, direct, token_in};
 use super::frames::{key, media, start, stop};
 use super::proofs::{TOKEN, media_type, path, percent, proof, telnyx_key};
-use crate::process::{Service, program};
-use crate::support;
+use crate::process::{CONSENT, Service, program};
+pub use crate::support::mulaw;
 
 pub const NUMBER: &str = "+12025550102";
 /// Alice's own phone, which forwards to the number.
@@ -61,10 +60,9 @@ impl Deployment {
             .post("/v1/numbers", &json!({"number": NUMBER}))
             .await;
         let alice = json!({"name": "Alice", "number": NUMBER, "phones": [ALICE], "pin": PIN});
-        deployment.alice = deployment.enrol("alice", &alice).await;
-        deployment
-            .enrol("robert", &json!({"name": "Robert", "number": NUMBER}))
-            .await;
+        deployment.alice = deployment.service.enrol(&alice, "alice", &[CONSENT]).await;
+        let robert = json!({"name": "Robert", "number": NUMBER});
+        deployment.service.enrol(&robert, "robert", &[CONSENT]).await;
         deployment
     }
 
@@ -133,24 +131,6 @@ impl Deployment {
         serve.envs(self.settings.iter().cloned());
         serve.args(["serve", "--listen", "127.0.0.1:0"]);
         (Service::listening(serve, &self.service.key), data)
-    }
-
-    async fn enrol(&self, folder: &str, user: &Value) -> String {
-        let id = self.service.post("/v1/users", user).await["id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let mut form = Form::new().text("consent", "I agree.");
-        for clip in 1..=3 {
-            let bytes = support::read(&format!("enrollment_samples/signup/{folder}/{clip}.flac"));
-            form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-        }
-        let (status, report) = self
-            .service
-            .upload(&format!("/v1/users/{id}/enrollments"), form)
-            .await;
-        assert_eq!(status, 201, "{report}");
-        id
     }
 
     /// What Telnyx was commanded next: the path and the body.
@@ -279,6 +259,14 @@ impl Deployment {
         }
     }
 
+    /// Plays a recording to the end of the call's stream, with `keys` in the middle; the last word on it.
+    pub async fn hear(&self, carrier: Carrier, id: &str, token: &str, recording: &str, keys: &str) -> Value {
+        let mut stream = self.open(carrier, &[]).await.unwrap();
+        stream.play(carrier, id, token, &mulaw(recording), keys).await;
+        stream.close_code().await;
+        self.verdict(id).await
+    }
+
     /// The call token that the carrier was given for its stream.
     pub async fn token(&mut self, carrier: Carrier, call: &Call) -> String {
         let (status, answer) = self.ring(carrier, call).await;
@@ -364,11 +352,10 @@ impl Stream {
     }
 }
 
-/// The mu-law bytes of a recorded call.
-pub fn recorded(call: &str) -> Vec<u8> {
-    let file = support::read(&format!("enrollment_samples/calls/{call}.wav"));
-    let data = file.windows(4).position(|four| four == b"data").unwrap();
-    file[data + 8..].to_vec()
+/// The evidence of this tier in a verdict.
+pub fn of_tier<'a>(said: &'a Value, tier: &str) -> Vec<&'a Value> {
+    let evidence = said["evidence"].as_array().unwrap().iter();
+    evidence.filter(|found| found["tier"] == tier).collect()
 }
 
 /// A local Telnyx API: its address, and what it is commanded. It transfers no call whose id says so, and others not within

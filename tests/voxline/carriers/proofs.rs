@@ -6,10 +6,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use voxline::carriers::Carrier;
+use voxline::units::hex;
 
 use super::peer::PUBLIC;
+use crate::support::sha256;
 
 /// The secret of every carrier that has one.
 pub const TOKEN: &str = "tok-test";
@@ -31,7 +33,10 @@ pub fn media_type(carrier: Carrier) -> &'static str {
 pub fn proof(carrier: Carrier, body: &str) -> Vec<(&'static str, String)> {
     let url = format!("{PUBLIC}{}", path(carrier));
     match carrier {
-        Carrier::Twilio => vec![("x-twilio-signature", twilio_signature(TOKEN, body))],
+        Carrier::Twilio => vec![(
+            "x-twilio-signature",
+            twilio_signature(TOKEN, &path(carrier), body),
+        )],
         Carrier::Telnyx => {
             let now = now();
             let signature = telnyx_key().sign(format!("{now}|{body}").as_bytes());
@@ -46,12 +51,7 @@ pub fn proof(carrier: Carrier, body: &str) -> Vec<(&'static str, String)> {
             let now = now();
             let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
             mac.update(format!("{now}.{body}").as_bytes());
-            let signature: String = mac
-                .finalize()
-                .into_bytes()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let signature = hex(&mac.finalize().into_bytes());
             vec![("jambonz-signature", format!("t={now},v1={signature}"))]
         }
         Carrier::Plivo => vec![
@@ -64,10 +64,10 @@ pub fn proof(carrier: Carrier, body: &str) -> Vec<(&'static str, String)> {
     }
 }
 
-/// The signature of a form by Twilio's rules, which are SignalWire's too.
-pub fn twilio_signature(key: &str, body: &str) -> String {
+/// The signature of a form to this path by Twilio's rules, which are SignalWire's too.
+pub fn twilio_signature(key: &str, path: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(key.as_bytes()).unwrap();
-    mac.update(format!("{PUBLIC}{}{}", path(Carrier::Twilio), joined(body)).as_bytes());
+    mac.update(format!("{PUBLIC}{path}{}", joined(body)).as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
@@ -89,12 +89,8 @@ pub fn login() -> Vec<(&'static str, String)> {
 }
 
 fn jwt(body: &str) -> String {
-    let hash: String = Sha256::digest(body)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let claims = json!({"iat": now(), "jti": "j", "iss": "Vonage", "payload_hash": hash});
+    let claims = json!({"iat": now(), "jti": "j", "iss": "Vonage", "payload_hash": sha256(body.as_bytes())});
     let signed = format!("{}.{}", part(json!({"alg": "HS256", "typ": "JWT"})), part(claims));
     let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN.as_bytes()).unwrap();
     mac.update(signed.as_bytes());

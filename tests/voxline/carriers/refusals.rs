@@ -2,17 +2,13 @@
 
 use voxline::carriers::Carrier;
 
-use super::peer::{CALLER, Call, Deployment, NUMBER};
+use super::peer::{Deployment, NUMBER, direct};
 use super::proofs::{login, path, proof};
 
 #[tokio::test]
 async fn webhooks_without_their_carriers_signature_are_refused_unread() {
     let deployment = Deployment::empty().await;
-    let call = Call {
-        id: "CA1",
-        from: CALLER,
-        forwarded: None,
-    };
+    let call = direct("CA1");
     for carrier in Carrier::ALL {
         let body = call.webhook(carrier);
         let good = proof(carrier, &body);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use voxline::carriers::Carrier;
 use voxline::carriers::Carrier::Bandwidth;
 
-use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, recorded, token_in};
+use super::peer::{ALICE, CALLER, Call, Deployment, NUMBER, token_in};
 
 /// The service's own idea of who may be named: these are tests of what follows from a voice.
 const USUAL: [(&str, &str); 2] = [
@@ -25,14 +25,6 @@ async fn ring(deployment: &Deployment, id: &'static str) -> (String, Value) {
     (token_in(Bandwidth, &answer), known["verdict"].clone())
 }
 
-/// Plays a recording to the end of the call; the last word.
-async fn hear(deployment: &Deployment, id: &str, token: &str, recording: &str) -> Value {
-    let mut stream = deployment.open(Bandwidth, &[]).await.unwrap();
-    stream.play(Bandwidth, id, token, &recorded(recording), "").await;
-    stream.close_code().await;
-    deployment.verdict(id).await
-}
-
 #[tokio::test]
 async fn after_a_strangers_voice_a_number_greets_nobody_until_its_user_speaks() {
     let deployment = Deployment::start_with(&USUAL).await;
@@ -40,7 +32,7 @@ async fn after_a_strangers_voice_a_number_greets_nobody_until_its_user_speaks() 
     // Nothing is known yet: the number is taken for the phone of who calls.
     let (token, first) = ring(&deployment, "c-1").await;
     assert_eq!(first["speaker"]["status"], "claimed", "{first}");
-    let heard = hear(&deployment, "c-1", &token, "fergus-1").await;
+    let heard = deployment.hear(Bandwidth, "c-1", &token, "fergus-1", "").await;
     assert_eq!(heard["speaker"]["status"], "third_party", "{heard}");
 
     let (token, second) = ring(&deployment, "c-2").await;
@@ -49,7 +41,7 @@ async fn after_a_strangers_voice_a_number_greets_nobody_until_its_user_speaks() 
     let note = second["evidence"][0]["note"].as_str().unwrap();
     assert!(note.contains("heard with other voices"), "{note}");
     // It was Alice after all, on her own phone.
-    let heard = hear(&deployment, "c-2", &token, "alice-1").await;
+    let heard = deployment.hear(Bandwidth, "c-2", &token, "alice-1", "").await;
     assert_eq!(heard["speaker"]["user_id"], alice, "{heard}");
 
     let (_, third) = ring(&deployment, "c-3").await;
@@ -60,7 +52,7 @@ async fn after_a_strangers_voice_a_number_greets_nobody_until_its_user_speaks() 
 async fn a_number_that_was_said_to_be_rewritten_or_not_is_not_found_out_about() {
     let deployment = Deployment::start_with(&USUAL).await;
     let (token, _) = ring(&deployment, "c-1").await;
-    hear(&deployment, "c-1", &token, "fergus-1").await;
+    deployment.hear(Bandwidth, "c-1", &token, "fergus-1", "").await;
     for (rule, named) in [("never", true), ("always", false)] {
         let url = format!(
             "{}/v1/numbers/{}",
@@ -94,7 +86,7 @@ async fn a_forwarded_call_from_the_number_its_header_names_counts_once() {
         };
         let (_, answer) = deployment.ring(Carrier::Bandwidth, &call).await;
         let token = token_in(Carrier::Bandwidth, &answer);
-        let said = hear(&deployment, id, &token, "fergus-1").await;
+        let said = deployment.hear(Bandwidth, id, &token, "fergus-1", "").await;
         assert_eq!(said["speaker"]["status"], "third_party", "{said}");
     }
     // Her own phone is hers as before.

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use voxline::carriers::Carrier;
 
 use super::frames::media;
-use super::peer::{Deployment, NUMBER, PIN, call, recorded};
+use super::peer::{Deployment, NUMBER, PIN, call, mulaw, of_tier};
 use super::proofs::proof;
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn a_vonage_caller_whose_token_is_unknown_is_handed_on() {
         let begin = json!({"event": "websocket:connected", "content-type": "audio/l16;rate=8000",
             "call_token": token, "call_id": id, "number": NUMBER});
         stream.send(Message::text(begin.to_string())).await;
-        for (at, packet) in recorded("comfort-noise").chunks(160).enumerate() {
+        for (at, packet) in mulaw("comfort-noise").chunks(160).enumerate() {
             if !stream.try_send(media(Carrier::Vonage, packet, at, at)).await {
                 break;
             }
@@ -44,7 +44,7 @@ async fn a_call_that_rings_before_an_orderly_restart_is_heard_after_it() {
     deployment.restart();
     let mut stream = deployment.open(Carrier::Telnyx, &[]).await.unwrap();
     stream
-        .play(Carrier::Telnyx, "v2:restart", &token, &recorded("alice-1"), "")
+        .play(Carrier::Telnyx, "v2:restart", &token, &mulaw("alice-1"), "")
         .await;
     assert_eq!(stream.close_code().await, Some(1000));
     let said = deployment.verdict("v2:restart").await;
@@ -71,10 +71,9 @@ async fn keys_that_come_after_a_restart_and_twice_are_a_pin() {
     let end = json!({"eventType": "disconnect", "callId": "c-keys"}).to_string();
     deployment.send(Carrier::Bandwidth, &end).await;
     let said = deployment.verdict("c-keys").await;
-    let evidence = said["evidence"].as_array().unwrap();
-    let pin = evidence.iter().find(|found| found["tier"] == "T4");
+    let pin = of_tier(&said, "T4");
     let alice = json!(deployment.alice);
-    assert_eq!(pin.map(|pin| &pin["user_id"]), Some(&alice), "{said}");
+    assert_eq!(pin.first().map(|pin| &pin["user_id"]), Some(&alice), "{said}");
     let (_, tries) = deployment.service.get("/v1/audit?act=pin.try").await;
     assert_eq!(tries.as_array().map(Vec::len), Some(1), "{tries}");
 }

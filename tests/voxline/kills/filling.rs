@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Victim, Work, serving};
 use crate::gallery::peer;
-use crate::process::Service;
+use crate::process::{KEPT, Service};
 use crate::support;
 
 /// A number of its own, since on the other there are many with one voice.
@@ -28,7 +28,9 @@ pub async fn round(victim: &mut Victim) {
     let Some(length) = victim.lengths.get(&Work::FillingTheIndex).copied() else {
         // The first is only timed.
         let service = Service::start_with(&victim.data(), &environment);
-        victim.robert = enrol_robert(&service).await;
+        service.post("/v1/numbers", &json!({ "number": NUMBER })).await;
+        let robert = json!({ "name": "Robert", "number": NUMBER });
+        victim.robert = service.enrol(&robert, "robert", &KEPT).await;
         let empty = peer::settings(&peer::shared_url());
         environment.pop();
         environment.push(("VOXLINE_GALLERY_QDRANT_COLLECTION", empty.collection));
@@ -48,21 +50,6 @@ pub async fn round(victim: &mut Victim) {
     let store = victim.store().await;
     victim.ledger.hold(&store).await;
     store.close().await;
-}
-
-async fn enrol_robert(service: &Service) -> String {
-    service.post("/v1/numbers", &json!({ "number": NUMBER })).await;
-    let robert = json!({ "name": "Robert", "number": NUMBER });
-    let robert = service.post("/v1/users", &robert).await;
-    let id = robert["id"].as_str().unwrap().to_owned();
-    let mut form = Form::new().text("consent", "I agree.").text("keep_audio", "true");
-    for clip in 1..=3 {
-        let bytes = support::read(&format!("enrollment_samples/signup/robert/{clip}.flac"));
-        form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-    }
-    let (status, said) = service.upload(&format!("/v1/users/{id}/enrollments"), form).await;
-    assert_eq!(status, 201, "{said}");
-    id
 }
 
 /// Everybody enrolled is found: a search over half an index would say so and not name anybody.

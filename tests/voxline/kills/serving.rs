@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use voxline::store::{NewClip, NewEnrolment, NewUser, Store};
@@ -11,7 +10,7 @@ use voxline::voiceprint::{Bandwidth, Embedding, Voiceprint};
 
 use super::ledger::Ledger;
 use super::{Victim, Work};
-use crate::process::{NUMBER, Service};
+use crate::process::{CONSENT, NUMBER, Service, signup};
 use crate::support;
 
 /// Components of the shipped model's voiceprints.
@@ -201,14 +200,10 @@ impl Client {
             let Some(user) = self.new_user().await else { return };
             ledger.user(user);
             // Everybody here has one voice.
-            let mut form = Form::new()
-                .text("consent", "I agree.")
-                .text("keep_audio", "true")
-                .text("allow_duplicate", "true");
-            for clip in 1..=3 {
-                let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
-                form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-            }
+            let form = signup(
+                "alice",
+                &[CONSENT, ("keep_audio", "true"), ("allow_duplicate", "true")],
+            );
             let path = format!("{}/v1/users/{user}/enrollments", self.base);
             let sent = self
                 .http

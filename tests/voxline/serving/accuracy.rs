@@ -2,16 +2,11 @@
 
 use std::path::Path;
 
-use reqwest::Response;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use voxline::store::{CallRecord, Scope};
 
 use super::harness::{NUMBER, Service, json as body, problem};
-
-async fn get(service: &Service, key: &str, path: &str) -> Response {
-    service.get(path).bearer_auth(key).send().await.unwrap()
-}
 
 fn report(folder: &Path, details: &Value) {
     std::fs::create_dir_all(folder).unwrap();
@@ -27,14 +22,14 @@ fn report(folder: &Path, details: &Value) {
 async fn reports_are_found_without_a_restart_and_name_no_recording() {
     let service = Service::start().await;
     let key = &service.key(&[Scope::Identify]).await;
-    let none = body(get(&service, key, "/v1/accuracy/reports").await, 200).await;
+    let none = service.shown(key, "/v1/accuracy/reports").await;
     assert_eq!(none["reports"], json!([]));
     assert!(none["accept"].as_f64().unwrap() > 0.0 && none["max_false_accept"].is_null());
 
     let folder = service.folder.path().join("accuracy");
     let details = json!({"run": {"protocol": "usa"}, "picks": [{"accept": 0.9}], "most_alike": [{"test": "alice.wav"}]});
     report(&folder.join("usa calls"), &details);
-    let listed = body(get(&service, key, "/v1/accuracy/reports").await, 200).await;
+    let listed = service.shown(key, "/v1/accuracy/reports").await;
     assert_eq!(
         (
             &listed["reports"][0]["id"],
@@ -43,7 +38,7 @@ async fn reports_are_found_without_a_restart_and_name_no_recording() {
         ),
         (&json!("usa calls"), &json!("usa"), &Value::Null)
     );
-    let shown = body(get(&service, key, "/v1/accuracy/reports/usa%20calls").await, 200).await;
+    let shown = service.shown(key, "/v1/accuracy/reports/usa%20calls").await;
     assert_eq!(
         (&shown["metrics"]["eer"], &shown["curves"]),
         (&json!(0.02), &Value::Null)
@@ -60,17 +55,18 @@ async fn nothing_but_a_report_of_the_folder_is_opened() {
     report(folder.parent().unwrap(), &json!({}));
     for id in ["..", "none", "..%2F..", "%2Fetc", "usa"] {
         let path = format!("/v1/accuracy/reports/{id}");
-        let status = get(&service, key, &path).await.status().as_u16();
+        let status = service.asked(key, &path).await.status().as_u16();
         assert!(matches!(status, 400 | 404), "{id}: {status}");
     }
     report(&folder.join("torn"), &json!([]));
-    let torn = get(&service, key, "/v1/accuracy/reports/torn").await;
-    let torn = problem(torn, 422, "invalid").await;
+    let torn = service
+        .refuses(key, "/v1/accuracy/reports/torn", 422, "invalid")
+        .await;
     assert!(
         torn["detail"].as_str().unwrap().contains("details.json"),
         "{torn}"
     );
-    let listed = body(get(&service, key, "/v1/accuracy/reports").await, 200).await;
+    let listed = service.shown(key, "/v1/accuracy/reports").await;
     assert!(
         listed["reports"][0]["fault"]
             .as_str()
@@ -107,7 +103,7 @@ async fn a_drift_of_scores_is_told_to_who_may_see_scores() {
     service.number().await;
     calls(&service, 2.0).await;
     let analyst = &service.key(&[Scope::Identify, Scope::Scores]).await;
-    let found = body(get(&service, analyst, "/v1/accuracy/drift").await, 200).await;
+    let found = service.shown(analyst, "/v1/accuracy/drift").await;
     assert_eq!(
         (&found["moved"], &found["ratios"]["moved"]),
         (&json!(true), &json!(true)),
@@ -132,7 +128,7 @@ async fn a_drift_of_scores_is_told_to_who_may_see_scores() {
     );
 
     let plain = &service.key(&[Scope::Identify]).await;
-    let hidden = body(get(&service, plain, "/v1/accuracy/drift?by=day").await, 200).await;
+    let hidden = service.shown(plain, "/v1/accuracy/drift?by=day").await;
     assert_eq!(
         (&hidden["ratios"], &hidden["moved"]),
         (&Value::Null, &json!(false))
@@ -144,31 +140,28 @@ async fn a_drift_of_scores_is_told_to_who_may_see_scores() {
             .iter()
             .all(|day| day["ratios"].is_null())
     );
-    let of_number = body(
-        get(&service, plain, "/v1/accuracy/drift?number=%2B12025550101").await,
-        200,
-    )
-    .await;
+    let of_number = service
+        .shown(plain, "/v1/accuracy/drift?number=%2B12025550101")
+        .await;
     assert_eq!(of_number["first"]["calls"], hidden["first"]["calls"]);
-    problem(
-        get(&service, plain, "/v1/accuracy/drift?number=%2B12025550198").await,
-        404,
-        "unknown_number",
-    )
-    .await;
-    problem(
-        get(&service, plain, "/v1/accuracy/drift?by=year").await,
-        400,
-        "bad_request",
-    )
-    .await;
+    service
+        .refuses(
+            plain,
+            "/v1/accuracy/drift?number=%2B12025550198",
+            404,
+            "unknown_number",
+        )
+        .await;
+    service
+        .refuses(plain, "/v1/accuracy/drift?by=year", 400, "bad_request")
+        .await;
 }
 
 #[tokio::test]
 async fn without_calls_there_is_no_drift_and_that_is_said() {
     let service = Service::start().await;
     let key = &service.key(&[Scope::Identify]).await;
-    let none = body(get(&service, key, "/v1/accuracy/drift").await, 200).await;
+    let none = service.shown(key, "/v1/accuracy/drift").await;
     assert_eq!((&none["moved"], &none["spans"]), (&Value::Null, &json!([])));
     assert!(none["sentence"].as_str().unwrap().contains("No call"), "{none}");
 }
@@ -182,13 +175,13 @@ async fn how_far_the_set_up_has_come_is_told_without_a_secret() {
     ])
     .await;
     let key = &service.key(&[Scope::Admin]).await;
-    let empty = body(get(&service, key, "/v1/setup").await, 200).await;
+    let empty = service.shown(key, "/v1/setup").await;
     assert_eq!(
         (&empty["numbers"], &empty["enrolled"], &empty["has_calls"]),
         (&json!(0), &json!(0), &json!(false))
     );
     service.enrolled().await;
-    let whole = body(get(&service, key, "/v1/setup").await, 200).await;
+    let whole = service.shown(key, "/v1/setup").await;
     assert_eq!(
         (&whole["numbers"], &whole["users"], &whole["enrolled"]),
         (&json!(1), &json!(2), &json!(2))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use voxline::store::{Access, Scope};
 use voxline::switchboard::Update;
 
-use super::harness::{NUMBER, Service, json as body, mulaw};
+use super::harness::{NUMBER, Service, mulaw};
 use super::sockets::Socket;
 
 #[tokio::test]
@@ -32,16 +32,7 @@ async fn a_call_is_identified_while_it_is_spoken_and_kept_afterwards() {
     );
     assert_eq!(last["user_id"], alice.to_string());
 
-    let shown = body(
-        service
-            .get("/v1/calls/call-1")
-            .bearer_auth(&key)
-            .send()
-            .await
-            .unwrap(),
-        200,
-    )
-    .await;
+    let shown = service.shown(&key, "/v1/calls/call-1").await;
     assert_eq!(
         (&shown["final"], &shown["version"]),
         (&json!(true), &last["version"])
@@ -49,16 +40,7 @@ async fn a_call_is_identified_while_it_is_spoken_and_kept_afterwards() {
     assert_eq!(shown["verdict"]["user_id"], last["user_id"]);
     assert!(shown["verdict"]["posterior"].is_number());
     let veiled = service.key(&[Scope::Identify]).await;
-    let listed = body(
-        service
-            .get("/v1/calls?limit=1")
-            .bearer_auth(veiled)
-            .send()
-            .await
-            .unwrap(),
-        200,
-    )
-    .await;
+    let listed = service.shown(&veiled, "/v1/calls?limit=1").await;
     assert_eq!(listed[0]["call_id"], "call-1");
     assert_eq!(listed[0]["verdict"]["posterior"], Value::Null);
     assert_eq!(listed[0]["verdict"]["candidates"], json!([]));
@@ -101,16 +83,7 @@ async fn a_cut_connection_ends_the_call_with_a_final_verdict() {
     socket.cut();
     let ended = |update: Update| matches!(update, Update::Call(said) if said.identification.is_final);
     while !ended(updates.next().await.unwrap()) {}
-    let kept = body(
-        service
-            .get("/v1/calls/cut")
-            .bearer_auth(&key)
-            .send()
-            .await
-            .unwrap(),
-        200,
-    )
-    .await;
+    let kept = service.shown(&key, "/v1/calls/cut").await;
     assert_eq!(
         (&kept["final"], &kept["verdict"]["outcome"]),
         (&json!(true), &json!("identified"))
@@ -235,18 +208,8 @@ async fn updates_are_streamed_to_whoever_watches_with_scores_for_those_who_may()
     service.enrolled().await;
     let key = service.key(&[Scope::Identify]).await;
     let scores = service.key(&[Scope::Identify, Scope::Scores]).await;
-    let mut veiled = service
-        .get("/v1/calls/events")
-        .bearer_auth(&key)
-        .send()
-        .await
-        .unwrap();
-    let mut open = service
-        .get("/v1/calls/events")
-        .bearer_auth(&scores)
-        .send()
-        .await
-        .unwrap();
+    let mut veiled = service.asked(&key, "/v1/calls/events").await;
+    let mut open = service.asked(&scores, "/v1/calls/events").await;
     assert_eq!(open.headers()["content-type"], "text/event-stream");
 
     let mut socket = Socket::open(&service, "/media/pcm", &key).await;
@@ -315,8 +278,7 @@ async fn a_search_may_reach_to_either_end_of_the_calendar() {
     // Open ends as whoever is west or east of Greenwich writes them: in UTC they are beyond the calendar.
     let ends = "from=0000-01-01T00:00:00%2B01:00&until=9999-12-31T23:59:59-01:00";
     for (path, some) in [("/v1/calls", false), ("/v1/audit", true)] {
-        let asked = service.get(&format!("{path}?{ends}")).bearer_auth(&key);
-        let found = body(asked.send().await.unwrap(), 200).await;
+        let found = service.shown(&key, &format!("{path}?{ends}")).await;
         assert_eq!(!found.as_array().unwrap().is_empty(), some, "{path}: {found}");
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use voxline::reply::ConsoleSettings;
 use voxline::store::Scope;
 
-use super::harness::{NUMBER, Service, Unlike, json as body, problem};
+use super::harness::{NUMBER, Service, json as body, problem};
 use super::sockets::Socket;
 
 /// Somebody who is logged in: their cookie and their token.
@@ -240,11 +240,7 @@ async fn a_session_that_nobody_uses_is_over_and_one_that_is_left_is_gone() {
             ..ConsoleSettings::default()
         };
     };
-    let service = Service::unlike(Unlike {
-        settings: Some(short),
-        ..Unlike::default()
-    })
-    .await;
+    let service = Service::changed(short).await;
     let key = service.key(&[Scope::Identify]).await;
     let left = Session::of(&service, &key).await;
     let end = left

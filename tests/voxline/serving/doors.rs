@@ -6,7 +6,7 @@ use voxline::reply::{ServeError, ServeSettings, serve};
 use voxline::store::Scope;
 
 use super::document::{filled, operations};
-use super::harness::{self, Service, Unlike, call_form, problem};
+use super::harness::{self, Service, call_form, problem};
 
 const ALL: [Scope; 4] = [Scope::Enroll, Scope::Identify, Scope::Scores, Scope::Admin];
 
@@ -127,11 +127,7 @@ async fn scores_are_shown_only_to_those_who_may_see_them() {
 
 #[tokio::test]
 async fn insecure_dev_asks_nobody_on_this_machine_and_says_so_in_every_answer() {
-    let service = Service::unlike(Unlike {
-        settings: Some(|settings| settings.app.insecure_dev = true),
-        ..Unlike::default()
-    })
-    .await;
+    let service = Service::changed(|settings| settings.app.insecure_dev = true).await;
     for path in ["/v1/numbers", "/healthz", "/nowhere"] {
         let response = service.get(path).send().await.unwrap();
         assert_eq!(response.headers()["x-voxline-insecure-dev"], "true", "{path}");

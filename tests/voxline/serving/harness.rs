@@ -17,6 +17,8 @@ use voxline::store::{NewUser, Scope};
 use voxline::switchboard::{ClipBytes, Switchboard};
 use voxline::units::UserId;
 
+pub use crate::support::mulaw;
+
 /// The number of the tests.
 pub const NUMBER: &str = "+12025550101";
 /// What users agree to in the tests.
@@ -32,40 +34,31 @@ pub struct Service {
     pub folder: TempDir,
 }
 
-/// How a service is to differ from the usual.
-#[derive(Default)]
-pub struct Unlike {
-    pub flags: Vec<(&'static str, &'static str)>,
-    pub settings: Option<fn(&mut ServeSettings)>,
-}
-
 impl Service {
     pub async fn start() -> Self {
-        Self::unlike(Unlike::default()).await
+        Self::open(&[], |_| {}).await
     }
 
-    /// A service with these settings instead of the usual ones.
+    /// A service with these settings of its configuration instead of the usual ones.
     pub async fn with(flags: &[(&'static str, &'static str)]) -> Self {
-        let flags = flags.to_vec();
-        Self::unlike(Unlike {
-            flags,
-            settings: None,
-        })
-        .await
+        Self::open(flags, |_| {}).await
     }
 
-    pub async fn unlike(unlike: Unlike) -> Self {
+    /// A service of the usual configuration whose settings of how it serves are changed by this.
+    pub async fn changed(change: fn(&mut ServeSettings)) -> Self {
+        Self::open(&[], change).await
+    }
+
+    async fn open(flags: &[(&'static str, &'static str)], change: fn(&mut ServeSettings)) -> Self {
         let folder = TempDir::new().unwrap();
-        let config = config(folder.path(), &unlike.flags);
+        let config = config(folder.path(), flags);
         let board = Switchboard::open(&config.board).await;
         let board = board.unwrap_or_else(|fault| panic!("the switchboard did not open: {fault}"));
         let board = Arc::new(board);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let mut settings = ServeSettings::new(listener, config.reply, config.carriers);
-        if let Some(change) = unlike.settings {
-            change(&mut settings);
-        }
+        change(&mut settings);
         let (stop, stopped) = oneshot::channel();
         let served = serve(Arc::clone(&board), settings, async {
             let _ = stopped.await;
@@ -90,6 +83,21 @@ impl Service {
 
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.request("GET", path)
+    }
+
+    /// What whoever has `key` is answered.
+    pub async fn asked(&self, key: &str, path: &str) -> Response {
+        self.get(path).bearer_auth(key).send().await.unwrap()
+    }
+
+    /// What is shown to whoever has `key`.
+    pub async fn shown(&self, key: &str, path: &str) -> Value {
+        json(self.asked(key, path).await, 200).await
+    }
+
+    /// The problem by which whoever has `key` is refused.
+    pub async fn refuses(&self, key: &str, path: &str, status: u16, code: &str) -> Value {
+        problem(self.asked(key, path).await, status, code).await
     }
 
     pub fn post(&self, path: &str) -> RequestBuilder {
@@ -169,13 +177,6 @@ pub fn signup(who: &str) -> Vec<(String, Vec<u8>)> {
     let files = ["1.flac", "2.flac", "3.flac"];
     let read = |file: &str| (file.to_owned(), sample(&format!("signup/{who}/{file}")));
     files.into_iter().map(read).collect()
-}
-
-/// The mu-law bytes of a call's recording: what its carrier would have streamed.
-pub fn mulaw(call: &str) -> Vec<u8> {
-    let file = sample(&format!("calls/{call}.wav"));
-    let data = file.windows(4).position(|four| four == b"data").unwrap();
-    file[data + 8..].to_vec()
 }
 
 /// A form with `recordings` and text parts.

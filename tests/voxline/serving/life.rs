@@ -9,18 +9,15 @@ use voxline::store::{Scope, Token};
 use voxline::switchboard::CallStart;
 use voxline::units::{CallId, Hertz};
 
-use super::harness::{NUMBER, Service, Unlike, call_form, json as body, mulaw, problem};
+use super::harness::{NUMBER, Service, call_form, json as body, mulaw, problem};
 use super::sockets::Socket;
 
 /// A service that waits for nobody.
 pub async fn impatient() -> Service {
-    Service::unlike(Unlike {
-        settings: Some(|settings| {
-            settings.app.timeouts.head = Duration::from_millis(100);
-            settings.app.timeouts.body = Duration::from_millis(100);
-            settings.app.timeouts.idle = Duration::from_millis(100);
-        }),
-        ..Unlike::default()
+    Service::changed(|settings| {
+        settings.app.timeouts.head = Duration::from_millis(100);
+        settings.app.timeouts.body = Duration::from_millis(100);
+        settings.app.timeouts.idle = Duration::from_millis(100);
     })
     .await
 }
@@ -192,11 +189,7 @@ async fn who_closes_a_stream_is_answered_with_a_close() {
 
 #[tokio::test]
 async fn a_carriers_stream_is_waited_for_no_longer_than_a_request() {
-    let service = Service::unlike(Unlike {
-        settings: Some(|settings| settings.app.timeouts.head = Duration::from_secs(1)),
-        ..Unlike::default()
-    })
-    .await;
+    let service = Service::changed(|settings| settings.app.timeouts.head = Duration::from_secs(1)).await;
     let key = service.key(&[Scope::Identify]).await;
     let mut silent = Socket::open(&service, "/media/twilio", &key).await;
     let closed = tokio::time::timeout(Duration::from_secs(20), silent.close_code()).await;
@@ -205,11 +198,7 @@ async fn a_carriers_stream_is_waited_for_no_longer_than_a_request() {
 
 #[tokio::test]
 async fn open_websockets_take_places_too() {
-    let service = Service::unlike(Unlike {
-        settings: Some(|settings| settings.connections = 2),
-        ..Unlike::default()
-    })
-    .await;
+    let service = Service::changed(|settings| settings.connections = 2).await;
     let key = service.key(&[Scope::Identify]).await;
     let first = Socket::open(&service, "/media/pcm", &key).await;
     let _second = Socket::open(&service, "/media/pcm", &key).await;
@@ -222,12 +211,9 @@ async fn open_websockets_take_places_too() {
 
 #[tokio::test]
 async fn who_reads_no_answer_is_let_go() {
-    let service = Service::unlike(Unlike {
-        settings: Some(|settings| {
-            settings.app.timeouts.answer = Duration::from_millis(300);
-            settings.connections = 1;
-        }),
-        ..Unlike::default()
+    let service = Service::changed(|settings| {
+        settings.app.timeouts.answer = Duration::from_millis(300);
+        settings.connections = 1;
     })
     .await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -271,12 +257,7 @@ async fn a_service_told_to_stop_finishes_live_calls_and_ends_every_stream() {
     let mut service = Service::start().await;
     service.enrolled().await;
     let key = service.key(&[Scope::Identify]).await;
-    let mut events = service
-        .get("/v1/calls/events")
-        .bearer_auth(&key)
-        .send()
-        .await
-        .unwrap();
+    let mut events = service.asked(&key, "/v1/calls/events").await;
     let mut socket = Socket::open(&service, "/media/pcm", &key).await;
     socket.start_call("last", NUMBER).await;
     socket.stream_until_update("alice-1").await;

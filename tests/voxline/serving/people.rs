@@ -13,10 +13,6 @@ use super::harness::{CONSENT, NUMBER, Service, json as body, problem, signup};
 
 const OTHER: &str = "+12025550102";
 
-async fn get(service: &Service, key: &str, path: &str) -> Response {
-    service.get(path).bearer_auth(key).send().await.unwrap()
-}
-
 /// A user of a number with a voice of the samples, whoever else has it.
 async fn voiced(service: &Service, name: &str, number: &str, folder: &str) -> UserId {
     let new = NewUser {
@@ -52,7 +48,7 @@ async fn who_is_enrolled_how_well_is_told_page_by_page_and_found_by_name() {
     // As some keyboards and files have it, a letter and its accent apart.
     let zoe = service.user("Zoe\u{301}  E\u{301}clair").await;
     let key = &service.key(&[Scope::Enroll]).await;
-    let all = body(get(&service, key, "/v1/enrollments").await, 200).await;
+    let all = service.shown(key, "/v1/enrollments").await;
     assert_eq!(all["more"], false);
     let [first, _, last] = all["users"].as_array().unwrap().as_slice() else {
         panic!("{all}");
@@ -79,7 +75,7 @@ async fn who_is_enrolled_how_well_is_told_page_by_page_and_found_by_name() {
 
     for spelling in ["%C3%A9CLAIR", "zoe%CC%81%20e%CC%81", "Zo%C3%A9%20%20%C3%89clair"] {
         let path = format!("/v1/enrollments?name={spelling}");
-        let found = body(get(&service, key, &path).await, 200).await;
+        let found = service.shown(key, &path).await;
         assert_eq!(
             (&found["users"][0]["id"], found["users"].as_array().unwrap().len()),
             (&json!(zoe), 1),
@@ -87,26 +83,20 @@ async fn who_is_enrolled_how_well_is_told_page_by_page_and_found_by_name() {
         );
         assert_eq!(found["users"][0]["name"], "Zoé Éclair");
     }
-    let page = body(get(&service, key, "/v1/enrollments?limit=2").await, 200).await;
+    let page = service.shown(key, "/v1/enrollments?limit=2").await;
     assert_eq!(
         (page["users"].as_array().unwrap().len(), &page["more"]),
         (2, &json!(true))
     );
     let after = page["users"][1]["id"].as_str().unwrap();
-    let rest = body(
-        get(&service, key, &format!("/v1/enrollments?after={after}")).await,
-        200,
-    )
-    .await;
+    let rest = service
+        .shown(key, &format!("/v1/enrollments?after={after}"))
+        .await;
     assert_eq!(
         (&rest["users"][0]["id"], &rest["more"]),
         (&json!(zoe), &json!(false))
     );
-    let own = body(
-        get(&service, key, &format!("/v1/users/{alice}/health")).await,
-        200,
-    )
-    .await;
+    let own = service.shown(key, &format!("/v1/users/{alice}/health")).await;
     assert_eq!(&own, first);
 }
 
@@ -116,27 +106,28 @@ async fn a_page_of_people_is_bounded_and_of_a_number_that_is_here() {
     service.number().await;
     let key = &service.key(&[Scope::Enroll]).await;
     for limit in ["0", "201"] {
-        problem(
-            get(&service, key, &format!("/v1/enrollments?limit={limit}")).await,
-            400,
-            "bad_request",
-        )
-        .await;
+        service
+            .refuses(key, &format!("/v1/enrollments?limit={limit}"), 400, "bad_request")
+            .await;
     }
     let long = format!("/v1/enrollments?name={}", "a".repeat(201));
-    problem(get(&service, key, &long).await, 400, "bad_request").await;
-    problem(
-        get(&service, key, "/v1/enrollments?number=%2B12025550198").await,
-        404,
-        "unknown_number",
-    )
-    .await;
-    problem(
-        get(&service, key, &format!("/v1/users/{}/health", UserId::fresh())).await,
-        404,
-        "unknown_user",
-    )
-    .await;
+    service.refuses(key, &long, 400, "bad_request").await;
+    service
+        .refuses(
+            key,
+            "/v1/enrollments?number=%2B12025550198",
+            404,
+            "unknown_number",
+        )
+        .await;
+    service
+        .refuses(
+            key,
+            &format!("/v1/users/{}/health", UserId::fresh()),
+            404,
+            "unknown_user",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -154,7 +145,7 @@ async fn two_entries_of_one_voice_are_alike_on_their_number_and_nowhere_else() {
     voiced(&service, "Alice elsewhere", OTHER, "alice").await;
     let admin = &service.key(&[Scope::Admin]).await;
     let path = "/v1/numbers/%2B12025550101/alike";
-    let found = body(get(&service, admin, path).await, 200).await;
+    let found = service.shown(admin, path).await;
     assert_eq!(
         (&found["enrolled"], &found["compared"], &found["next"]),
         (&json!(3), &json!(3), &Value::Null)
@@ -175,19 +166,16 @@ async fn two_entries_of_one_voice_are_alike_on_their_number_and_nowhere_else() {
         "there is room for no embedding: {found}"
     );
 
-    let after = body(get(&service, admin, &format!("{path}?after={again}")).await, 200).await;
+    let after = service.shown(admin, &format!("{path}?after={again}")).await;
     assert_eq!((&after["compared"], &after["pairs"]), (&json!(0), &json!([])));
     let nameless = service.key(&[Scope::Scores]).await;
-    let nameless = body(get(&service, &nameless, path).await, 200).await;
+    let nameless = service.shown(&nameless, path).await;
     assert_eq!(nameless["pairs"][0]["users"][0]["name"], Value::Null);
     let gallery_cache = service.key(&[Scope::Enroll, Scope::Identify]).await;
-    problem(get(&service, &gallery_cache, path).await, 403, "forbidden").await;
-    problem(
-        get(&service, admin, "/v1/numbers/%2B12025550198/alike").await,
-        404,
-        "unknown_number",
-    )
-    .await;
+    service.refuses(&gallery_cache, path, 403, "forbidden").await;
+    service
+        .refuses(admin, "/v1/numbers/%2B12025550198/alike", 404, "unknown_number")
+        .await;
 }
 
 #[tokio::test]
@@ -196,7 +184,7 @@ async fn consents_are_told_with_their_words_until_these_are_erased() {
     let alice = service.enrolled().await;
     let key = &service.key(&[Scope::Enroll]).await;
     let path = format!("/v1/users/{alice}/consents");
-    let given = body(get(&service, key, &path).await, 200).await;
+    let given = service.shown(key, &path).await;
     assert_eq!(
         (
             &given[0]["text"],
@@ -208,14 +196,14 @@ async fn consents_are_told_with_their_words_until_these_are_erased() {
     );
     let erase = service.request("DELETE", &format!("/v1/users/{alice}/enrollments"));
     body(erase.bearer_auth(key).send().await.unwrap(), 200).await;
-    let erased = body(get(&service, key, &path).await, 200).await;
+    let erased = service.shown(key, &path).await;
     assert_eq!(
         (&erased[0]["text"], &erased[0]["sha256"]),
         (&Value::Null, &given[0]["sha256"])
     );
     assert!(erased[0]["erased_at"].is_string());
     let nobody = format!("/v1/users/{}/consents", UserId::fresh());
-    problem(get(&service, key, &nobody).await, 404, "unknown_user").await;
+    service.refuses(key, &nobody, 404, "unknown_user").await;
 }
 
 #[tokio::test]
@@ -232,7 +220,7 @@ async fn a_narrowed_key_reads_no_consent_that_may_name_another_number() {
             name: None,
         };
         let (token, _) = service.board.store().create_key(new).await.unwrap();
-        read.push(body(get(&service, token.reveal(), &path).await, 200).await);
+        read.push(service.shown(token.reveal(), &path).await);
     }
     let words = read.iter().map(|given| &given[0]["text"]);
     assert_eq!(words.collect::<Vec<_>>(), [&json!(CONSENT), &Value::Null]);
@@ -269,7 +257,7 @@ async fn a_table_is_looked_at_first_and_then_taken_over_whole() {
         (&looked["added"], &looked["numbers_added"], &looked["written"]),
         (&json!(3), &json!(1), &json!(false))
     );
-    let nobody = body(get(&service, key, "/v1/enrollments").await, 200).await;
+    let nobody = service.shown(key, "/v1/enrollments").await;
     assert_eq!(nobody["users"], json!([]));
 
     let bad = format!("{TABLE}Dan,12,,\nEve,+12025550146\n");

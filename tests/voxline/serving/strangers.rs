@@ -14,7 +14,7 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 use voxline::units::{InviteId, UserId};
 
-use super::harness::{Service, Unlike};
+use super::harness::Service;
 use crate::support::{Rng, number_of};
 use companies::{Company, USERS};
 use kinds::{About, Body, KINDS, Kind, Law};
@@ -229,11 +229,7 @@ fn report(tally: &Tally) {
 async fn whatever_a_key_asks_for_it_is_told_of_its_own_alone() {
     let requests = number_of("VOXLINE_TEST_REQUESTS").map_or(8_000, |requests| requests as usize);
     let seed = number_of("VOXLINE_TEST_SEED").unwrap_or(1);
-    let service = Service::unlike(Unlike {
-        flags: vec![("limits.identifications_per_minute", "1000000")],
-        settings: None,
-    })
-    .await;
+    let service = Service::with(&[("limits.identifications_per_minute", "1000000")]).await;
     let town = Arc::new(Town::new(&service).await);
     let begun = Instant::now();
     let mut strolls = JoinSet::new();

@@ -260,13 +260,7 @@ async fn a_company_lists_and_changes_its_own_as_if_it_were_alone() {
                 assert!(!text.contains(&secret), "{path}: {text}");
             }
         }
-        let calls = service
-            .get("/v1/calls")
-            .bearer_auth(&own.admin)
-            .send()
-            .await
-            .unwrap();
-        let calls = body(calls, 200).await;
+        let calls = service.shown(&own.admin, "/v1/calls").await;
         assert_eq!(calls.as_array().unwrap().len(), 1, "{calls}");
         assert_eq!(calls[0]["call_id"], own.call);
         let changed = about.ask(&service, &own.admin, "PATCH", "/v1/users/{id}").await;
@@ -298,12 +292,7 @@ async fn a_calls_id_is_the_companys_own_and_its_updates_reach_nobody_else() {
         socket.say(&json!({"event": "stop"})).await;
         let last = socket.rest().await.pop().unwrap();
         assert_eq!(last["call_id"], "call-1", "{last}");
-        let shown = service
-            .get("/v1/calls/call-1")
-            .bearer_auth(&own.admin)
-            .send()
-            .await;
-        let shown = body(shown.unwrap(), 200).await;
+        let shown = service.shown(&own.admin, "/v1/calls/call-1").await;
         assert_eq!(
             (&shown["call_id"], &shown["number"]),
             (&json!("call-1"), &json!(own.number))
@@ -355,10 +344,7 @@ async fn an_id_that_looks_like_a_tenants_stays_its_clients_own() {
         socket.say(&json!({"event": "stop"})).await;
         socket.rest().await.pop().unwrap()
     };
-    let list = async |query: &str| {
-        let asked = service.get(&format!("/v1/calls{query}")).bearer_auth(&operator);
-        body(asked.send().await.unwrap(), 200).await
-    };
+    let list = async |query: &str| service.shown(&operator, &format!("/v1/calls{query}")).await;
     // A conference and its leg, and what another tenant's call is called in the store.
     let conference = "550e8400-e29b-41d4-a716-446655440000/1".to_owned();
     let theirs = format!("{}/call-1", one.tenant);

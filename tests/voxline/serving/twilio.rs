@@ -12,7 +12,8 @@ use voxline::reply::ServeSettings;
 use voxline::store::Scope;
 use voxline::units::CallId;
 
-use super::harness::{NUMBER, Service, Unlike, json as body, mulaw};
+use super::audiosocket::listened;
+use super::harness::{NUMBER, Service, mulaw};
 use super::sockets::{PACKET, Socket};
 
 const PUBLIC: &str = "https://id.example.com";
@@ -20,11 +21,7 @@ const TOKEN: &str = "tok-test";
 
 /// A service that knows Twilio's signatures.
 async fn service() -> Service {
-    Service::unlike(Unlike {
-        settings: Some(known_by_twilio),
-        ..Unlike::default()
-    })
-    .await
+    Service::changed(known_by_twilio).await
 }
 
 fn known_by_twilio(settings: &mut ServeSettings) {
@@ -103,28 +100,16 @@ async fn a_forked_call_is_identified_and_nothing_is_sent_to_twilio() {
     assert_eq!(socket.rest().await, Vec::<Value>::new());
     assert_eq!(socket.close_code_seen(), Some(1000));
     let key = service.key(&[Scope::Identify]).await;
-    let kept = body(
-        service
-            .get("/v1/calls/CA1")
-            .bearer_auth(key)
-            .send()
-            .await
-            .unwrap(),
-        200,
-    )
-    .await;
+    let kept = service.shown(&key, "/v1/calls/CA1").await;
     assert_eq!(kept["final"], true);
     assert_eq!(kept["verdict"]["user_id"], alice.to_string());
 }
 
 #[tokio::test]
 async fn a_caller_on_hold_gives_the_place_back_and_is_heard_again() {
-    let service = Service::unlike(Unlike {
-        settings: Some(|settings| {
-            known_by_twilio(settings);
-            settings.app.timeouts.idle = Duration::from_secs(2);
-        }),
-        ..Unlike::default()
+    let service = Service::changed(|settings| {
+        known_by_twilio(settings);
+        settings.app.timeouts.idle = Duration::from_secs(2);
     })
     .await;
     let alice = service.enrolled().await;
@@ -133,22 +118,12 @@ async fn a_caller_on_hold_gives_the_place_back_and_is_heard_again() {
         .await
         .unwrap();
     let call: CallId = "CA9".parse().unwrap();
-    let listened = async |wanted: bool| {
-        for _ in 0..600 {
-            let found = service.board.find_call_session(&call);
-            if found.is_some_and(|found| found.is_listened_to() == wanted) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("not so within 30 s: {wanted}");
-    };
     let messages = messages("CA9", &json!({"number": NUMBER}), "alice-1");
     // All but the last half second, by which alone nobody is named.
     let (before, after) = messages.split_at(messages.len() - 1 - 2 * 25);
     send(&mut socket, before).await;
-    listened(true).await;
-    listened(false).await;
+    listened(&service, &call, true).await;
+    listened(&service, &call, false).await;
     let silent = service.board.find_call_session(&call).unwrap().verdict();
     assert!(!silent.ended, "silence is no end");
     let pinged = tokio::time::timeout(Duration::from_secs(20), socket.pinged()).await;
@@ -239,16 +214,9 @@ async fn a_stream_that_names_no_number_of_ours_is_closed_without_a_word() {
 
 #[tokio::test]
 async fn a_webhook_that_is_out_of_time_is_answered_with_the_plain_forward() {
-    let service = Service::unlike(Unlike {
-        settings: Some(|settings| {
-            settings.app.carriers.budget = std::time::Duration::ZERO;
-            settings.app.carriers.proofs = Proofs {
-                twilio: Some(TOKEN.into()),
-                public_url: Some(PUBLIC.to_owned()),
-                ..Proofs::default()
-            };
-        }),
-        ..Unlike::default()
+    let service = Service::changed(|settings| {
+        settings.app.carriers.budget = std::time::Duration::ZERO;
+        known_by_twilio(settings);
     })
     .await;
     service.number().await;

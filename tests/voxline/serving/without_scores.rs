@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 use voxline::store::{CallRecord, Scope};
 use voxline::units::UserId;
 
-use super::harness::{NUMBER, Service, json as body};
+use super::harness::{NUMBER, Service};
 
 /// What is said of a stranger's call after so much speech.
 fn of_a_stranger(outcome: &str, reason: Option<&str>, net: f64, is_final: bool) -> Value {
@@ -42,8 +42,7 @@ async fn put(service: &Service, version: u64, verdict: Value) {
 
 /// What is shown of calls to whoever has `key`.
 async fn shown(service: &Service, key: &str, path: &str) -> Value {
-    let asked = service.get(&format!("/v1/calls{path}")).bearer_auth(key);
-    body(asked.send().await.unwrap(), 200).await
+    service.shown(key, &format!("/v1/calls{path}")).await
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::harness::{NUMBER, PeerProcess, SECRET};
-use super::peer::{PRIVATE_KEY, PUBLIC_KEY};
+use super::harness::{self, NUMBER, PeerProcess, SECRET};
+use super::peer::PRIVATE_KEY;
 
 /// Where our webhooks go.
 pub const OURS: &str = "https://id.example.com/vapi/events";
@@ -50,28 +50,11 @@ impl Deployment {
     /// With these settings besides; an empty one takes a setting out.
     pub fn open(settings: &[(&str, &str)]) -> Self {
         let peer = PeerProcess::start();
-        let mut all: Vec<(String, String)> = [
-            ("VOXLINE_VAPI_AUTH", "hmac"),
-            ("VOXLINE_VAPI_SECRET", SECRET),
-            ("VOXLINE_VAPI_ASSISTANT_ID", "a-1"),
-            ("VOXLINE_VAPI_PLAIN_HOSTS", "127.0.0.1"),
-            ("VOXLINE_VAPI_API_KEY", PRIVATE_KEY),
-            ("VOXLINE_VAPI_PUBLIC_KEY", PUBLIC_KEY),
-            ("VOXLINE_PUBLIC_URL", "https://id.example.com"),
-            ("VOXLINE_VAPI_API_URL", peer.address.as_str()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
-        for (name, value) in settings {
-            all.retain(|(known, _)| known != name);
-            if !value.is_empty() {
-                all.push(((*name).to_owned(), (*value).to_owned()));
-            }
-        }
+        let settings = harness::settings(&peer, &[], settings);
         let deployment = Self {
             peer,
             data: tempfile::tempdir().unwrap(),
-            settings: all,
+            settings,
         };
         assert_eq!(deployment.run(&["number", "add", NUMBER]).code, 0);
         deployment
@@ -110,8 +93,15 @@ impl Deployment {
 
     /// Puts something into the account.
     pub fn shelve(&mut self, shelf: &str, entry: Value) {
-        self.peer
-            .ask(&json!({"do": "shelve", "shelf": shelf, "entry": entry}));
+        self.peer.shelve(shelf, entry);
+    }
+
+    /// Number `pn-1`, of which nothing is set.
+    pub fn with_number(&mut self) {
+        self.shelve(
+            "phone-number",
+            json!({"id": "pn-1", "provider": "vapi", "number": NUMBER}),
+        );
     }
 
     /// An account whose calls a customer's backend has: assistant `a-1` and number `pn-1` with its server.

@@ -5,10 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, NUMBER, SECRET, TestDeployment, script};
+use super::harness::{ALICE, NUMBER, SECRET, STRANGER, TestDeployment, fast};
 use crate::support::{self, holds};
 
-const STRANGER: &str = "+12025550199";
 const CALL: &str = "enrollment_samples/calls/alice-1.wav";
 
 /// Every file under `folder`, with its bytes.
@@ -110,11 +109,12 @@ async fn a_call_nobody_heard_is_heard_from_its_recording() {
 async fn in_number_mode_a_call_nobody_heard_is_heard_from_its_recording_too() {
     let settings = [("VOXLINE_VAPI_BACKFILL", "true"), ("VOXLINE_VAPI_MODE", "number")];
     let mut deployment = TestDeployment::open_with(&settings, true);
-    deployment
-        .peer
-        .ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+    deployment.peer.shelve(
+        "call",
+        json!({
             "id": "c-1", "type": "inboundPhoneCall", "status": "in-progress",
-        }}));
+        }),
+    );
     deployment.ring("c-1", STRANGER);
     deployment
         .peer
@@ -160,7 +160,7 @@ async fn a_capture_shows_a_calls_shape_and_no_number_word_or_voice() {
         "from": format!("\"Alice Example\" <sip:{}@h>;tag=1", ALICE.0),
         "Diversion": format!("<sip:{}@h>;reason=unconditional", ALICE.0), "identity": "eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
     });
-    let play = json!({"script": script(&[("user", "alice-1")]), "speed": 3.0});
+    let play = fast(&[("user", "alice-1")]);
     deployment.answer("c-captured", play, headers);
     deployment.played("c-captured");
     deployment.send(json!({

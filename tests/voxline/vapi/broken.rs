@@ -7,10 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
+use super::harness::{ALICE, NUMBER, ROBERT, STRANGER, TestDeployment, script, silent};
 use crate::support;
-
-const STRANGER: &str = "+12025550199";
 
 /// Another process that lets nobody read the database: it holds the bytes of the `-shm` file by which readers and
 /// writers are admitted (120 to 127: SQLite's "WAL-mode File Format", section 2.1).
@@ -116,11 +114,7 @@ async fn a_database_that_hangs_costs_the_identity_and_not_the_call() {
     let lockout = Lockout::of(&deployment);
     // Both answers come while the lock is held, so neither waited for it.
     taken_by_the_fallback(&deployment.ring("c-hung", STRANGER));
-    deployment.answer(
-        "c-hung",
-        json!({"script": script(&[("user", "silence 1")])}),
-        headers(),
-    );
+    deployment.answer("c-hung", silent(), headers());
     let metrics = deployment.metrics().await;
     // It was the budget that ended the wait: SQLite itself would have gone on waiting.
     assert!(metrics.contains("voxline_vapi_late_answers_total 1"), "{metrics}");
@@ -138,9 +132,7 @@ async fn while_the_database_hangs_a_number_keeps_its_own_assistant() {
     ];
     let mut deployment = TestDeployment::open_with(&settings, false);
     let entry = json!({"id": "pn-1", "provider": "vapi", "number": NUMBER});
-    deployment
-        .peer
-        .ask(&json!({"do": "shelve", "shelf": "phone-number", "entry": entry}));
+    deployment.peer.shelve("phone-number", entry);
     let lockout = Lockout::of(&deployment);
     // The number itself, and its id alone, which Vapi's API knows.
     for (call, number) in [
@@ -164,11 +156,7 @@ async fn a_database_that_fails_costs_the_identity_and_not_the_call() {
     let files = Files::of(&deployment);
     files.spoil();
     taken_by_the_fallback(&deployment.ring("c-failed", STRANGER));
-    deployment.answer(
-        "c-failed",
-        json!({"script": script(&[("user", "silence 1")])}),
-        headers(),
-    );
+    deployment.answer("c-failed", silent(), headers());
     let pin = deployment.tool("c-failed", "t-1", "verify_pin", json!({"pin": ALICE.1}));
     assert!(!pin.contains("verified"), "{pin}");
     let ready = support::http()
@@ -219,11 +207,7 @@ async fn a_stuck_writer_costs_neither_call_nor_identity_nor_record() {
     }
     // Other news of the first: Robert's telephone forwarded it.
     let forwarded = json!({"Diversion": format!("<sip:{}@h>;reason=unconditional", ROBERT.0)});
-    deployment.answer(
-        "c-unwritten-0",
-        json!({"script": script(&[("user", "silence 1")])}),
-        forwarded,
-    );
+    deployment.answer("c-unwritten-0", silent(), forwarded);
     let mut meanwhile = json!([]);
     for _ in 0..1_200 {
         meanwhile = deployment.get("/v1/calls/c-unwritten-0/verdicts").await;

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
-
-const STRANGER: &str = "+12025550199";
+use super::harness::{ALICE, NUMBER, ROBERT, STRANGER, TestDeployment, fast, script, silent};
 
 #[tokio::test]
 async fn an_owner_who_calls_is_claimed_at_once_and_identified_by_voice() {
@@ -60,7 +58,7 @@ async fn late_headers_of_a_forwarded_call_name_the_line_alone() {
         "unknown"
     );
     let diversion = format!("<sip:{}@h>;reason=unconditional, <sip:{NUMBER}@h>", ALICE.0);
-    let play = json!({"script": script(&[("user", "stranger-man")]), "speed": 3.0});
+    let play = fast(&[("user", "stranger-man")]);
     deployment.answer(
         "c-forwarded",
         play,
@@ -86,11 +84,7 @@ async fn late_headers_of_a_forwarded_call_name_the_line_alone() {
 async fn a_pin_names_who_the_voice_could_not() {
     let mut deployment = TestDeployment::open_with(&[("VOXLINE_VAPI_TOOL_SECONDS", "1")], true);
     deployment.ring("c-pin", STRANGER);
-    deployment.answer(
-        "c-pin",
-        json!({"script": script(&[("user", "one-word")]), "speed": 3.0}),
-        json!({}),
-    );
+    deployment.answer("c-pin", fast(&[("user", "one-word")]), json!({}));
     deployment.played("c-pin");
     let said = deployment.tool("c-pin", "t-1", "identify_caller", json!({}));
     assert!(said.contains("unknown: ") && said.contains("pending"), "{said}");
@@ -119,11 +113,7 @@ async fn a_pin_names_who_the_voice_could_not() {
 async fn a_keypad_entry_is_one_pin_however_often_it_is_told() {
     let mut deployment = TestDeployment::open();
     deployment.ring("c-keypad", STRANGER);
-    deployment.answer(
-        "c-keypad",
-        json!({"script": script(&[("user", "silence 1")])}),
-        json!({}),
-    );
+    deployment.answer("c-keypad", silent(), json!({}));
     // The same wrong PIN by conversation, transcript and tool: one attempt, or it would lock Alice out.
     for round in 0..6 {
         let messages = json!([{"role": "user", "message": "User's Keypad Entry: 9999"}]);
@@ -157,11 +147,7 @@ async fn duplicates_and_another_order_change_nothing() {
     let mut deployment = TestDeployment::open();
     // The end comes before the beginning: nothing is listened to, nobody told.
     deployment.end("c-late");
-    deployment.answer(
-        "c-late",
-        json!({"script": script(&[("user", "alice-1")]), "speed": 3.0}),
-        json!({}),
-    );
+    deployment.answer("c-late", fast(&[("user", "alice-1")]), json!({}));
     // A call without its ring, with every message twice.
     // The end of a word of the assistant's overtakes its beginning: what the caller answers is heard.
     for (at, status) in [(8, "stopped"), (7, "started")] {
@@ -170,7 +156,7 @@ async fn duplicates_and_another_order_change_nothing() {
             "call": {"id": "c-twice"}, "phoneNumber": {"number": NUMBER},
         }));
     }
-    let play = json!({"script": script(&[("user", "alice-1")]), "speed": 3.0});
+    let play = fast(&[("user", "alice-1")]);
     deployment.answer("c-twice", play.clone(), json!({}));
     deployment.answer("c-twice", play, json!({}));
     deployment.told("c-twice", "] identified: ");
@@ -209,7 +195,7 @@ async fn a_call_that_ended_after_a_restart_is_final() {
 async fn a_call_hung_up_on_has_a_last_verdict_and_nothing_follows() {
     let mut deployment = TestDeployment::open();
     deployment.ring("c-hung", ALICE.0);
-    let play = json!({"script": script(&[("user", "alice-1"), ("user", "alice-2")]), "speed": 3.0});
+    let play = fast(&[("user", "alice-1"), ("user", "alice-2")]);
     deployment.answer("c-hung", play, json!({}));
     deployment.told("c-hung", "] identified: ");
     deployment.end("c-hung");
@@ -285,11 +271,7 @@ async fn a_voice_is_enrolled_in_a_guided_call_and_known_on_the_next() {
         ("user", "alice-2"),
         ("user", "alice-to-the-other-number"),
     ];
-    deployment.answer(
-        "c-guided",
-        json!({"script": script(&parts), "speed": 3.0}),
-        json!({}),
-    );
+    deployment.answer("c-guided", fast(&parts), json!({}));
     let refused = deployment.tool(
         "c-guided",
         "t-0",
@@ -332,11 +314,7 @@ async fn a_voice_is_enrolled_in_a_guided_call_and_known_on_the_next() {
     deployment.last_word("c-guided").await;
 
     deployment.ring("c-known", STRANGER);
-    deployment.answer(
-        "c-known",
-        json!({"script": script(&[("user", "alice-1")]), "speed": 3.0}),
-        json!({}),
-    );
+    deployment.answer("c-known", fast(&[("user", "alice-1")]), json!({}));
     let told = deployment.told("c-known", "] identified: ");
     assert!(told.last().unwrap().contains("Alice"), "{told:?}");
 }

@@ -169,7 +169,7 @@ async fn a_call_to_no_number_of_ours_is_answered_and_searched_nowhere() {
     // A number that only its id names is looked up on Vapi's side.
     deployment
         .peer
-        .ask(&json!({"do": "shelve", "shelf": "phone-number", "entry": {"id": "pn-9", "number": NUMBER}}));
+        .shelve("phone-number", json!({"id": "pn-9", "number": NUMBER}));
     let named = deployment.send(json!({
         "type": "assistant-request", "customer": {"number": ALICE.0}, "call": {"id": "c-id", "phoneNumberId": "pn-9"},
     }));
@@ -186,7 +186,7 @@ async fn whom_the_invite_is_to_never_beats_what_vapi_says_was_dialed() {
     deployment.run(&["number", "add", other]);
     deployment
         .peer
-        .ask(&json!({"do": "shelve", "shelf": "phone-number", "entry": {"id": "pn-9", "number": NUMBER}}));
+        .shelve("phone-number", json!({"id": "pn-9", "number": NUMBER}));
     let sip = json!({"sip": {"headers": {"To": format!("<sip:{other}@h>")}}});
     // The id says which number it is; of one that Vapi does not know either, nothing is guessed.
     for (call, id) in [("c-to", "pn-9"), ("c-unknown", "pn-nobody-has")] {

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The peer's process.
 pub struct PeerProcess {
@@ -64,6 +64,11 @@ impl PeerProcess {
         writeln!(self.stdin, "{line}").unwrap();
         let answer = self.answers.recv_timeout(Duration::from_secs(120));
         answer.unwrap_or_else(|fault| panic!("{fault}: {line}"))
+    }
+
+    /// Puts something into the peer's account.
+    pub fn shelve(&mut self, shelf: &str, entry: Value) {
+        self.ask(&json!({"do": "shelve", "shelf": shelf, "entry": entry}));
     }
 }
 

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, NUMBER, TestDeployment, script};
+use super::harness::{ALICE, NUMBER, STRANGER, TestDeployment, script};
 
-const STRANGER: &str = "+12025550199";
 /// Carol's number, which is hers alone, and her telephone.
 const CAROL: (&str, &str) = ("+12025550110", "+12025550105");
 

@@ -9,10 +9,7 @@ use super::harness::NUMBER;
 fn lists_of_any_length_are_read_and_early_requests_repeated() {
     let mut deployment = Deployment::open(&[]);
     deployment.shelve("assistant", json!({"id": "a-1"}));
-    deployment.shelve(
-        "phone-number",
-        json!({"id": "pn-1", "provider": "vapi", "number": NUMBER}),
-    );
+    deployment.with_number();
     let crowd = |deployment: &mut Deployment, from: u32| {
         for shelf in ["assistant", "phone-number", "tool", "credential"] {
             let entries: Vec<_> = (from..from + 250)
@@ -49,10 +46,7 @@ fn a_waiting_draft_is_to_be_published_and_a_pinned_tool_is_named() {
         "assistant",
         json!({"id": "a-1", "latestVersion": "v3", "model": {"messages": prompt}}),
     );
-    deployment.shelve(
-        "phone-number",
-        json!({"id": "pn-1", "provider": "vapi", "number": NUMBER}),
-    );
+    deployment.with_number();
     deployment.peer.ask(&json!({"do": "versions", "mode": "draft"}));
     let waits = "published version of assistant a-1";
     for command in ["apply", "check", "apply"] {

@@ -21,6 +21,8 @@ pub const NUMBER: &str = "+12025550102";
 pub const ALICE: (&str, &str) = ("+12025550103", "48213579");
 /// Robert's number and PIN.
 pub const ROBERT: (&str, &str) = ("+12025550104", "7305");
+/// A telephone that nobody is known by.
+pub const STRANGER: &str = "+12025550199";
 /// The HMAC key of the webhooks.
 pub const SECRET: &str = "vapi-test-secret";
 
@@ -49,27 +51,12 @@ impl TestDeployment {
     pub fn open_with(settings: &[(&str, &str)], enrolled: bool) -> Self {
         let peer = PeerProcess::start();
         let data = tempfile::tempdir().unwrap();
-        let mut all: Vec<(String, String)> = [
-            ("VOXLINE_VAPI_AUTH", "hmac"),
-            ("VOXLINE_VAPI_SECRET", SECRET),
-            ("VOXLINE_VAPI_ASSISTANT_ID", "a-1"),
+        let usual = [
             ("VOXLINE_VAPI_FALLBACK_ASSISTANT_ID", "a-fallback"),
-            ("VOXLINE_VAPI_PLAIN_HOSTS", "127.0.0.1"),
-            ("VOXLINE_VAPI_API_KEY", PRIVATE_KEY),
-            ("VOXLINE_VAPI_PUBLIC_KEY", PUBLIC_KEY),
-            ("VOXLINE_PUBLIC_URL", "https://id.example.com"),
             // A slow machine is no broken one; the tests of what is broken set their own.
             ("VOXLINE_VAPI_ANSWER_BUDGET_SECONDS", "7"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
-        all.push(("VOXLINE_VAPI_API_URL".to_owned(), peer.address.clone()));
-        for (name, value) in settings {
-            all.retain(|(known, _)| known != name);
-            if !value.is_empty() {
-                all.push(((*name).to_owned(), (*value).to_owned()));
-            }
-        }
+        ];
+        let all = self::settings(&peer, &usual, settings);
         run(data.path(), &all, &["number", "add", NUMBER]);
         let user = |name: &str, (phone, pin): (&str, &str)| {
             let added = run(
@@ -271,16 +258,21 @@ impl TestDeployment {
         &self.key
     }
 
-    /// Waits for the last word on a call.
-    pub async fn last_word(&self, call: &str) -> Value {
-        for _ in 0..1_200 {
+    /// Waits until what the service says of a call is as it should be.
+    pub async fn until(&self, call: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..1_800 {
             let said = self.call(call).await;
-            if said["final"] == true {
+            if holds(&said) {
                 return said;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("no last word on {call}: {}", self.call(call).await);
+        panic!("not so in time: {}", self.call(call).await);
+    }
+
+    /// Waits for the last word on a call.
+    pub async fn last_word(&self, call: &str) -> Value {
+        self.until(call, |said| said["final"] == true).await
     }
 }
 
@@ -307,6 +299,30 @@ fn contents(answer: &Value) -> Vec<String> {
     .collect()
 }
 
+/// The settings of a deployment whose Vapi is `peer`: everybody's, with `usual` and then `more` besides; an empty one takes a
+/// setting out.
+pub fn settings(peer: &PeerProcess, usual: &[(&str, &str)], more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = [
+        ("VOXLINE_VAPI_AUTH", "hmac"),
+        ("VOXLINE_VAPI_SECRET", SECRET),
+        ("VOXLINE_VAPI_ASSISTANT_ID", "a-1"),
+        ("VOXLINE_VAPI_PLAIN_HOSTS", "127.0.0.1"),
+        ("VOXLINE_VAPI_API_KEY", PRIVATE_KEY),
+        ("VOXLINE_VAPI_PUBLIC_KEY", PUBLIC_KEY),
+        ("VOXLINE_PUBLIC_URL", "https://id.example.com"),
+        ("VOXLINE_VAPI_API_URL", peer.address.as_str()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    for (name, value) in usual.iter().chain(more) {
+        all.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            all.push(((*name).to_owned(), (*value).to_owned()));
+        }
+    }
+    all
+}
+
 /// A script of recordings of this repository's calls: who, and which.
 pub fn script(parts: &[(&str, &str)]) -> Value {
     let parts = parts
@@ -319,6 +335,16 @@ pub fn script(parts: &[(&str, &str)]) -> Value {
             }
         });
     Value::Array(parts.collect())
+}
+
+/// A stream that plays such a script at three times its speed.
+pub fn fast(parts: &[(&str, &str)]) -> Value {
+    json!({"script": script(parts), "speed": 3.0})
+}
+
+/// A stream of one second of silence.
+pub fn silent() -> Value {
+    json!({"script": script(&[("user", "silence 1")])})
 }
 
 fn program(data: &Path, settings: &[(String, String)]) -> Command {

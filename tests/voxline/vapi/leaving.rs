@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use super::harness::{ALICE, NUMBER, TestDeployment, script};
-
-const STRANGER: &str = "+12025550199";
+use super::harness::{ALICE, NUMBER, STRANGER, TestDeployment, fast, script};
 
 #[tokio::test]
 async fn a_call_goes_on_after_a_service_that_was_told_to_end() {
@@ -15,7 +13,7 @@ async fn a_call_goes_on_after_a_service_that_was_told_to_end() {
 
     deployment.ring("c-on", STRANGER);
     let parts = [("user", "alice-1"), ("user", "alice-2"), ("user", "silence 60")];
-    let play = json!({"script": script(&parts), "speed": 3.0});
+    let play = fast(&parts);
     deployment.answer("c-on", play, json!({}));
     deployment.told("c-on", "] identified: ");
     deployment.stop();

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{NUMBER, TestDeployment, script};
-
-const STRANGER: &str = "+12025550199";
+use super::harness::{NUMBER, STRANGER, TestDeployment, fast, script};
 
 #[tokio::test]
 async fn the_assistant_in_a_mix_is_never_taken_for_the_caller() {
@@ -157,14 +155,8 @@ async fn a_voice_that_was_heard_in_a_wrong_format_is_taken_back() {
 
 /// Waits until nobody hears a call any more; what is said of it then.
 async fn unheard(deployment: &TestDeployment, call: &str) -> Value {
-    for _ in 0..1_800 {
-        let said = deployment.call(call).await;
-        if said["verdict"]["speaker"]["reason"] == "unavailable" {
-            return said["verdict"].clone();
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it is heard still: {}", deployment.call(call).await);
+    let unavailable = |said: &Value| said["verdict"]["speaker"]["reason"] == "unavailable";
+    deployment.until(call, unavailable).await["verdict"].clone()
 }
 
 #[tokio::test]
@@ -179,15 +171,9 @@ async fn no_name_stands_while_a_stream_is_opened_again_and_again() {
     let verdict = unheard(&deployment, "c-cut").await;
     assert_eq!(verdict["user_id"], Value::Null, "{verdict}");
     // Nothing else is told of the call: it is the same round of tries.
-    let mut speaker = Value::Null;
-    for _ in 0..600 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        speaker = deployment.call("c-cut").await["verdict"]["speaker"]["user_id"].clone();
-        if !speaker.is_null() {
-            break;
-        }
-    }
-    assert_eq!(speaker, deployment.alice);
+    let named = |said: &Value| !said["verdict"]["speaker"]["user_id"].is_null();
+    let said = deployment.until("c-cut", named).await;
+    assert_eq!(said["verdict"]["speaker"]["user_id"], deployment.alice, "{said}");
 }
 
 /// It takes the half minute in which a stream is opened again and again.
@@ -251,7 +237,7 @@ async fn a_call_that_outlasts_the_limit_leaves_no_name() {
     let mut deployment = TestDeployment::open_with(&[("VOXLINE_LIMITS_CALL_MINUTES", "0.2")], true);
     deployment.ring("c-long", STRANGER);
     let parts = [("user", "alice-1"), ("user", "alice-2")];
-    let play = json!({"script": script(&parts), "speed": 3.0});
+    let play = fast(&parts);
     deployment.answer("c-long", play, json!({}));
     deployment.told("c-long", "] identified: ");
     let verdict = unheard(&deployment, "c-long").await;

@@ -6,16 +6,14 @@ mod relaying;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::harness::{ALICE, NUMBER, ROBERT, SECRET, TestDeployment, serve};
-use crate::process::pcm_stream;
+use super::harness::{ALICE, NUMBER, ROBERT, SECRET, STRANGER, TestDeployment, serve};
+use crate::process::{CONSENT, pcm_stream, signup};
 use crate::{gallery::peer, postgres, support};
 
-const STRANGER: &str = "+12025550199";
 /// What Bandwidth brings.
 const CARRIER_PASSWORD: &str = "bandwidth-test";
 
@@ -88,11 +86,7 @@ impl TwoNodes {
 
     /// Enrols Alice by this node.
     async fn enrol_alice(&mut self, node: usize) {
-        let mut form = Form::new().text("consent", "I agree.");
-        for clip in 1..=3 {
-            let bytes = support::read(&format!("enrollment_samples/signup/alice/{clip}.flac"));
-            form = form.part("audio", Part::bytes(bytes).file_name(format!("{clip}.flac")));
-        }
+        let form = signup("alice", &[CONSENT]);
         let path = format!(
             "{}/v1/users/{}/enrollments",
             self.bases[node], self.deployment.alice

@@ -78,18 +78,6 @@ impl Stage {
         answer["assistantOverrides"]["variableValues"].clone()
     }
 
-    /// Waits until the verdict on a call is as it should be.
-    async fn until(&self, call: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        for _ in 0..1_200 {
-            let said = self.deployment.call(call).await;
-            if holds(&said["verdict"]) {
-                return said;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("{call}: {}", self.deployment.call(call).await);
-    }
-
     /// Waits until so many PASSporTs were looked into in vain.
     async fn until_refused(&self, count: usize) {
         let wanted = format!("voxline_passports_total{{outcome=\"not_verified\"}} {count}\n");
@@ -115,8 +103,8 @@ fn diverted(by: &Provider, certificate: &str, age: i64) -> String {
     by.sign(&header, &claims)
 }
 
-fn is_verified(verdict: &Value) -> bool {
-    let evidence = verdict["evidence"].as_array().into_iter().flatten();
+fn is_verified(said: &Value) -> bool {
+    let evidence = said["verdict"]["evidence"].as_array().into_iter().flatten();
     let mut notes = evidence.filter_map(|one| one["note"].as_str());
     notes.any(|note| note.contains("signature verified"))
 }
@@ -135,10 +123,10 @@ async fn a_passport_becomes_strong_by_its_certificate_and_nothing_waits() {
     let variables = stage.invite("c-first", &identity);
     assert_eq!(variables["line_owner_name"], "Alice", "{variables}");
     let before = stage.deployment.call("c-first").await;
-    assert!(!is_verified(&before["verdict"]), "{before}");
+    assert!(!is_verified(&before), "{before}");
     assert_eq!(before["verdict"]["line_owner"]["status"], "probable", "{before}");
     door.open();
-    let after = stage.until("c-first", is_verified).await;
+    let after = stage.deployment.until("c-first", is_verified).await;
     assert_eq!(after["verdict"]["line_owner"]["status"], "identified", "{after}");
     assert_eq!(after["verdict"]["line_owner"]["user_id"], stage.deployment.alice);
     assert!(after["version"].as_u64() > before["version"].as_u64(), "{after}");
@@ -149,7 +137,7 @@ async fn a_passport_becomes_strong_by_its_certificate_and_nothing_waits() {
     // The next call of the same provider asks for nothing.
     let identity = diverted(&stage.provider, &address, 0);
     stage.invite("c-second", &identity);
-    stage.until("c-second", is_verified).await;
+    stage.deployment.until("c-second", is_verified).await;
     assert_eq!(stage.certificates.asked().len(), 1);
     assert_eq!(stage.certificates.asked()[0].target, "/p.pem");
 }
@@ -196,7 +184,7 @@ async fn a_faulty_passport_stays_a_hint_and_asks_for_nothing() {
         assert_eq!(variables["line_owner_name"], "Alice", "{variables}");
         stage.until_refused(nth + 1).await;
         let said = stage.deployment.call(&call).await;
-        assert!(!is_verified(&said["verdict"]), "{nth}: {said}");
+        assert!(!is_verified(&said), "{nth}: {said}");
         assert_eq!(
             said["verdict"]["line_owner"]["status"], "probable",
             "{nth}: {said}"

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
+use super::harness::{ALICE, NUMBER, ROBERT, STRANGER, TestDeployment, silent};
 use crate::support;
-
-const STRANGER: &str = "+12025550199";
 
 /// A house in which Carol has Alice's PIN, and nobody's voice is known; with Carol's id.
 fn shared() -> (TestDeployment, String) {
@@ -49,11 +47,7 @@ async fn a_shared_pin_is_right_and_names_nobody_by_itself() {
 
     // The INVITE says that Alice's telephone forwarded the call: the line is hers, and anybody may speak on it.
     let headers = json!({"Diversion": format!("<sip:{}@h>;reason=unconditional", ALICE.0)});
-    deployment.answer(
-        "c-shared",
-        json!({"script": script(&[("user", "silence 1")])}),
-        headers,
-    );
+    deployment.answer("c-shared", silent(), headers);
     deployment.told("c-shared", "that of Alice");
     let again = deployment.tool("c-shared", "t-4", "verify_pin", json!({"pin": ALICE.1}));
     assert!(again.contains("] right, and it names nobody yet: "), "{again}");

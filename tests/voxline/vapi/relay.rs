@@ -246,12 +246,13 @@ async fn the_backend_that_an_answer_named_for_its_call_has_it_after_a_restart() 
 async fn a_ring_that_names_neither_caller_nor_number_is_completed_by_the_api() {
     let mut office = Office::open();
     let mut deployment = relaying(&office.url(), &[]);
-    deployment
-        .peer
-        .ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+    deployment.peer.shelve(
+        "call",
+        json!({
             "id": "c-bare", "type": "inboundPhoneCall", "status": "ringing", "customer": {"number": ALICE.0},
             "phoneNumber": {"number": NUMBER},
-        }}));
+        }),
+    );
     let answer = deployment.send(json!({
         "type": "assistant-request", "timestamp": 1,
         "call": {"id": "c-bare", "type": "inboundPhoneCall", "status": "ringing", "transport": {"provider": "vapi.sip"}},
@@ -268,11 +269,12 @@ async fn in_number_mode_assistants_keep_their_server() {
         "do": "play", "call": "c-1", "speed": 3.0, "script": super::harness::script(&[("user", "alice-1")]),
     });
     let played = deployment.peer.ask(&play);
-    deployment
-        .peer
-        .ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+    deployment.peer.shelve(
+        "call",
+        json!({
             "id": "c-1", "type": "inboundPhoneCall", "status": "in-progress", "monitor": played["monitor"],
-        }}));
+        }),
+    );
     let answer = deployment.ring("c-1", ALICE.0);
     for theirs in ["server", "monitorPlan", "keypadInputPlan"] {
         assert_eq!(answer["assistantOverrides"][theirs], Value::Null, "{answer}");
@@ -293,11 +295,12 @@ async fn in_number_mode_a_mix_that_hears_nobody_is_said_to() {
     // Nobody speaks by any message that comes here: they go to the assistant's server.
     let play = json!({"do": "play", "call": "c-mix", "channels": 1, "script": []});
     let played = deployment.peer.ask(&play);
-    deployment
-        .peer
-        .ask(&json!({"do": "shelve", "shelf": "call", "entry": {
+    deployment.peer.shelve(
+        "call",
+        json!({
             "id": "c-mix", "type": "inboundPhoneCall", "status": "in-progress", "monitor": played["monitor"],
-        }}));
+        }),
+    );
     deployment.ring("c-mix", ALICE.0);
     deployment.logged("the stream is a mix of both sides").await;
 }
@@ -316,9 +319,7 @@ async fn in_number_mode_a_call_that_never_rang_here_is_heard_from_its_first_tool
         "id": "c-squad", "type": "inboundPhoneCall", "status": "in-progress", "monitor": played["monitor"],
         "phoneCallProviderDetails": {"sip": {"headers": {"Diversion": format!("<sip:{}@h>", ROBERT.0)}}},
     });
-    deployment
-        .peer
-        .ask(&json!({"do": "shelve", "shelf": "call", "entry": call}));
+    deployment.peer.shelve("call", call.clone());
     deployment.send(json!({
         "type": "tool-calls", "timestamp": 3, "phoneNumber": {"number": NUMBER}, "call": call,
         "toolCallList": [{"id": "t-1", "type": "function", "function": {"name": "identify_caller", "arguments": {}}}],

@@ -29,9 +29,7 @@ async fn what_is_applied_once_is_as_planned_and_applied_twice_is_untouched() {
             json!({"id": "pn-1", "provider": "vapi", "number": NUMBER, "assistantId": "a-1"}),
         ),
     ] {
-        deployment
-            .peer
-            .ask(&json!({"do": "shelve", "shelf": shelf, "entry": entry}));
+        deployment.peer.shelve(shelf, entry);
     }
     let plan = deployment.run(&["vapi", "plan"]);
     assert_eq!(plan["numbers"][0]["number"], NUMBER);

@@ -134,10 +134,7 @@ fn in_the_mode_of_numbers_assistants_keep_their_server_and_get_our_tools() {
 fn what_was_set_before_the_mode_changed_is_told_of() {
     let mut deployment = Deployment::open(&[]);
     deployment.shelve("assistant", json!({"id": "a-1"}));
-    deployment.shelve(
-        "phone-number",
-        json!({"id": "pn-1", "provider": "vapi", "number": NUMBER}),
-    );
+    deployment.with_number();
     deployment.run(&["vapi", "apply"]);
     deployment.set("VOXLINE_VAPI_MODE", "number");
     let checked = deployment.run(&["vapi", "check"]);
@@ -198,10 +195,7 @@ fn a_header_that_would_hide_our_signature_is_refused_whoever_takes_over() {
     let mut deployment = Deployment::open(&[("VOXLINE_VAPI_AUTH", "bearer")]);
     let server = json!({"url": THEIRS, "headers": {"Authorization": "Bearer hunter2"}});
     deployment.shelve("assistant", json!({"id": "a-1", "server": server}));
-    deployment.shelve(
-        "phone-number",
-        json!({"id": "pn-1", "provider": "vapi", "number": NUMBER}),
-    );
+    deployment.with_number();
     let refused = deployment.run(&["vapi", "apply", "--take-over"]);
     assert_eq!(refused.code, 1);
     assert_eq!(refused.in_state("foreign"), ["headers of assistant a-1"]);
@@ -224,10 +218,7 @@ fn every_way_of_authentication_makes_a_credential_that_vapi_takes() {
     ] {
         let mut deployment = Deployment::open(&[("VOXLINE_VAPI_AUTH", mode)]);
         deployment.shelve("assistant", json!({"id": "a-1"}));
-        deployment.shelve(
-            "phone-number",
-            json!({"id": "pn-1", "provider": "vapi", "number": NUMBER}),
-        );
+        deployment.with_number();
         deployment.run(&["vapi", "apply"]);
         let writes = deployment.writes().len();
         let credential = deployment.dump()["credential"][0].clone();

@@ -168,10 +168,7 @@ fn what_was_cut_short_is_undone_as_far_as_it_came() {
 fn an_undoing_that_waits_in_a_draft_is_to_be_published() {
     let mut deployment = Deployment::open(&[]);
     deployment.shelve("assistant", json!({"id": "a-1", "latestVersion": "v3"}));
-    deployment.shelve(
-        "phone-number",
-        json!({"id": "pn-1", "provider": "vapi", "number": NUMBER}),
-    );
+    deployment.with_number();
     deployment.peer.ask(&json!({"do": "versions", "mode": "draft"}));
     let before = deployment.bare_dump();
     deployment.run(&["vapi", "apply"]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script};
+use super::harness::{ALICE, NUMBER, ROBERT, TestDeployment, script, silent};
 use crate::wire::{Weather, Wire};
 
 /// The call is answered; what Vapi says of its audio and control leads over the wire.
@@ -58,7 +58,7 @@ async fn what_the_model_was_not_told_is_told_until_it_arrives() {
     for (times, status) in [(4, 503), (1, 409), (1, 404)] {
         let call = format!("c-{status}");
         deployment.ring(&call, "+12025550199");
-        let play = json!({"script": script(&[("user", "silence 1")])});
+        let play = silent();
         deployment.answer(&call, play, json!({}));
         deployment
             .peer
@@ -74,7 +74,7 @@ async fn what_the_model_was_not_told_is_told_until_it_arrives() {
 async fn a_call_that_comes_up_late_is_told_however_much_is_news_before() {
     let mut deployment = TestDeployment::open_with(&[], false);
     deployment.ring("c-late", "+12025550199");
-    let play = json!({"script": script(&[("user", "silence 1")])});
+    let play = silent();
     deployment.answer("c-late", play, json!({}));
     deployment
         .peer
@@ -93,7 +93,7 @@ async fn a_call_that_comes_up_late_is_told_however_much_is_news_before() {
 fn told_in_spite_of(status: u16, times: u32) {
     let mut deployment = TestDeployment::open_with(&[], false);
     deployment.ring("c-away", "+12025550199");
-    let play = json!({"script": script(&[("user", "silence 1")])});
+    let play = silent();
     deployment.answer("c-away", play, json!({}));
     deployment
         .peer

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::decision::{Calibration, Voices};
-use crate::units::{Seconds, UserId};
+use crate::units::{Seconds, UserId, words};
 use crate::verdict::scoring::{self, HeardVoice, Likeness};
 use crate::verdict::{Checkpoint, Quality, Warning, WarningCode};
 use crate::voiceprint::Voiceprint;
@@ -34,61 +34,42 @@ const MUCH_SILENCE: f64 = 0.1;
 /// The speech from which something can be said of a recording that goes on.
 const SPEECH_FOR_HINTS: Seconds = Seconds::new(1.0);
 
-/// What stands against an enrolment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum IssueCode {
-    /// Not enough speech in all recordings together.
-    TooLittleSpeech,
-    /// A recording with too little speech to make a voiceprint of.
-    ClipTooShort,
-    /// Too much background noise.
-    TooNoisy,
-    /// The recording was made too loud.
-    Clipped,
-    /// The recording was made too softly.
-    TooQuiet,
-    /// More than one person speaks in a recording.
-    SeveralVoices,
-    /// Part of a recording comes again: a loop, not somebody speaking.
-    Repeated,
-    /// The pauses are digital silence: a noise gate, or a machine's voice. Advice only.
-    SyntheticSilence,
-    /// The countermeasure takes it for a loudspeaker's or a synthesiser's.
-    Spoofed,
-    /// The voice is that of another user of the same number.
-    DuplicateIdentity,
-    /// Two recordings seem to be of different people.
-    DifferentVoices,
-    /// The voice is unlike the one this user enrolled before.
-    NotTheVoiceBefore,
-    /// The same recording twice.
-    DuplicateClip,
-    /// The recording's end is missing.
-    Truncated,
-    /// A part of the file was not heard.
-    PartUnheard,
-}
-
-impl IssueCode {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::TooLittleSpeech,
-        Self::ClipTooShort,
-        Self::TooNoisy,
-        Self::Clipped,
-        Self::TooQuiet,
-        Self::SeveralVoices,
-        Self::Repeated,
-        Self::SyntheticSilence,
-        Self::Spoofed,
-        Self::DuplicateIdentity,
-        Self::DifferentVoices,
-        Self::NotTheVoiceBefore,
-        Self::DuplicateClip,
-        Self::Truncated,
-        Self::PartUnheard,
-    ];
+words! {
+    /// What stands against an enrolment.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub enum IssueCode {
+        /// Not enough speech in all recordings together.
+        TooLittleSpeech = "too_little_speech",
+        /// A recording with too little speech to make a voiceprint of.
+        ClipTooShort = "clip_too_short",
+        /// Too much background noise.
+        TooNoisy = "too_noisy",
+        /// The recording was made too loud.
+        Clipped = "clipped",
+        /// The recording was made too softly.
+        TooQuiet = "too_quiet",
+        /// More than one person speaks in a recording.
+        SeveralVoices = "several_voices",
+        /// Part of a recording comes again: a loop, not somebody speaking.
+        Repeated = "repeated",
+        /// The pauses are digital silence: a noise gate, or a machine's voice. Advice only.
+        SyntheticSilence = "synthetic_silence",
+        /// The countermeasure takes it for a loudspeaker's or a synthesiser's.
+        Spoofed = "spoofed",
+        /// The voice is that of another user of the same number.
+        DuplicateIdentity = "duplicate_identity",
+        /// Two recordings seem to be of different people.
+        DifferentVoices = "different_voices",
+        /// The voice is unlike the one this user enrolled before.
+        NotTheVoiceBefore = "not_the_voice_before",
+        /// The same recording twice.
+        DuplicateClip = "duplicate_clip",
+        /// The recording's end is missing.
+        Truncated = "truncated",
+        /// A part of the file was not heard.
+        PartUnheard = "part_unheard",
+    }
 }
 
 /// One thing that stands against an enrolment, in words for the person who records.

@@ -50,7 +50,7 @@ async fn condemn(
          not_before = excluded.not_before WHERE excluded.before_generation >= condemned_keys.before_generation",
     )
     .bind(user)
-    .bind(purpose.as_str())
+    .bind(purpose.name())
     .bind(before)
     .bind(time_text(from))
     .execute(conn)

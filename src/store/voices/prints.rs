@@ -83,7 +83,7 @@ pub(super) async fn insert_prints(
         .bind(clip)
         .bind(user)
         .bind(print.model.as_str())
-        .bind(print.bandwidth.as_str())
+        .bind(print.bandwidth.name())
         .bind(print.net_speech.get())
         .bind(keys.seal(user, Purpose::Voice, print_place(&id), &plain)?)
         .execute(&mut *conn)

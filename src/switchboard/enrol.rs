@@ -193,10 +193,9 @@ impl Switchboard {
             match added.await {
                 Ok(None) => continue,
                 Ok(Some(id)) => (report.accepted, report.enrollment_id) = (true, Some(id)),
-                Err(fault @ StoreError::DuplicateClip { .. }) => report.issues.push(Issue {
-                    code: IssueCode::DuplicateClip,
-                    message: fault.to_string(),
-                }),
+                Err(fault @ StoreError::DuplicateClip { .. }) => report
+                    .issues
+                    .push(IssueCode::DuplicateClip.said(fault.to_string())),
                 Err(fault) => return Err(fault.into()),
             }
             return Ok(report);

@@ -42,11 +42,7 @@ impl Store {
 
 /// Where the embedding of a voiceprint stands.
 pub(in crate::store) fn print_place(id: &str) -> Place<'_> {
-    Place {
-        table: "prints",
-        column: "embedding",
-        row: id,
-    }
+    Place::of("prints", "embedding", id)
 }
 
 /// A voiceprint of what its row holds, the embedding opened.

@@ -266,8 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_listed_already_is_not_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let path = list_beside(store.path());
         let erase = async |id: ErasedId| {
             let mut tx = store.write().await.unwrap();

@@ -288,8 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_transaction_sqlite_rolled_back_leaves_writers_as_they_were() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let mut tx = store.write().await.unwrap();
         // No page more than there are: to the writer, a full disk.
         query("PRAGMA max_page_count = 1").execute(&mut tx).await.unwrap();

@@ -110,7 +110,7 @@ pub use health::{HealthCode, HealthRemark, HealthState, UserHealth};
 pub use importing::{CsvFault, ImportDefaults, import, import_csv};
 pub use installed::{Installed, Usable, installed, library, models_dir, usable_calibration};
 pub use keypad::Typed;
-pub use pin_answer::{PinAnswer, PinWay};
+pub use pin_answer::PinAnswer;
 pub use quality_gate::{Issue, IssueCode, gate_alone};
 pub use recording::{ClipBytes, check_offer};
 pub use roster::{Roster, Rosters};

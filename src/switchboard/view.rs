@@ -229,7 +229,7 @@ impl View<'_> {
 
 /// Voices, and the links by which they are enrolled.
 impl View<'_> {
-    /// As [`Switchboard::enrol_channel`].
+    /// As [`Switchboard::enrol`].
     ///
     /// # Errors
     /// Likewise; [`StoreError::UserElsewhere`].
@@ -243,9 +243,7 @@ impl View<'_> {
     ) -> Result<EnrolmentReport, BoardError> {
         self.board.store.own_user(self.access, user).await?;
         self.refuse_other_voice(&agreement)?;
-        self.board
-            .enrol_channel(admitted, user, agreement, clips, channel)
-            .await
+        self.board.enrol(admitted, user, agreement, clips, channel).await
     }
 
     /// As [`Switchboard::open_enrolment`].

@@ -207,7 +207,9 @@ async fn deployment(folder: &tempfile::TempDir, number: &DialedNumber) -> Switch
         bytes: read(name),
     });
     let permit = board.admit(Asker::live(None)).expect("a free permit");
-    let report = board.enrol(&permit, alice.id, "I agree.", clips.into()).await;
+    let report = board
+        .enrol(&permit, alice.id, "I agree.", clips.into(), None)
+        .await;
     assert!(report.expect("an enrolment").accepted);
     board
 }

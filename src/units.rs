@@ -18,7 +18,7 @@ mod ids;
 pub use hex::{hex, unhex};
 pub use ids::{CallId, EnrolmentId, InvalidCallId, InviteId, KeyId, PrintId, TenantId, UserId};
 pub use language::{Language, UnknownLanguage};
-pub(crate) use named::words;
+pub(crate) use named::{read_words, words};
 pub use phone::{DialedNumber, InvalidPhone, PhoneNumber};
 pub use scores::{Cosine, Llr, NotFinite, Posterior};
 

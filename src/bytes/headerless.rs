@@ -1,23 +1,22 @@
 //! Audio without a container, as files: nothing in them says what they are, so whoever sends one has to.
 
-use std::fmt;
-use std::str::FromStr;
-
 use thiserror::Error;
 
 use super::sniff::{names_another_kind, sniff};
 use super::{Container, Encoding, WAV_HEADER_BYTES, WavHeader};
-use crate::units::Hertz;
+use crate::units::{Hertz, read_words, words};
 
-/// What a file without a header may hold: one channel of telephone audio at the codec's own rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Headerless {
-    /// G.722 at 64 kbit/s: 16 kHz.
-    G722,
-    /// G.711 mu-law at 8 kHz.
-    Mulaw,
-    /// G.711 A-law at 8 kHz.
-    Alaw,
+words! {
+    /// What a file without a header may hold: one channel of telephone audio at the codec's own rate.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Headerless {
+        /// G.722 at 64 kbit/s: 16 kHz.
+        G722 = "g722",
+        /// G.711 mu-law at 8 kHz.
+        Mulaw = "mulaw",
+        /// G.711 A-law at 8 kHz.
+        Alaw = "alaw",
+    }
 }
 
 /// A name that is none of [`Headerless`].
@@ -26,9 +25,6 @@ pub enum Headerless {
 pub struct UnknownHeaderless;
 
 impl Headerless {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::G722, Self::Mulaw, Self::Alaw];
-
     /// The one that a media type names: `audio/G722`, `audio/PCMU` or `audio/PCMA` (RFC 3551), at the rate that these
     /// have when none is stated.
     pub fn of_media_type(text: &str) -> Option<Self> {
@@ -79,24 +75,7 @@ impl Headerless {
     }
 }
 
-impl fmt::Display for Headerless {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::G722 => "g722",
-            Self::Mulaw => "mulaw",
-            Self::Alaw => "alaw",
-        })
-    }
-}
-
-impl FromStr for Headerless {
-    type Err = UnknownHeaderless;
-
-    fn from_str(text: &str) -> Result<Self, UnknownHeaderless> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|one| one.to_string() == text).ok_or(UnknownHeaderless)
-    }
-}
+read_words!(Headerless, UnknownHeaderless);
 
 #[cfg(test)]
 mod tests {

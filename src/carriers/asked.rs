@@ -147,8 +147,7 @@ mod tests {
 
     /// On one machine, with the folder of its store.
     async fn opened() -> (Asked, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (folder, store) = Store::in_a_folder().await;
         (Asked::new(store), folder)
     }
 

@@ -29,8 +29,6 @@ mod service;
 mod live;
 pub mod check;
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::units::words;
@@ -89,11 +87,5 @@ impl Carrier {
             Self::Vonage | Self::Bandwidth | Self::Asterisk | Self::Jambonz => true,
             Self::Twilio | Self::Telnyx | Self::Plivo => false,
         }
-    }
-}
-
-impl fmt::Display for Carrier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

@@ -269,8 +269,7 @@ mod tests {
 
     /// Tokens on one machine, and the folder of its store.
     async fn opened(lifetime: Duration) -> (CallTokens, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (folder, store) = Store::in_a_folder().await;
         (CallTokens::new(store, lifetime), folder)
     }
 

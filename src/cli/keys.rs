@@ -87,7 +87,7 @@ pub(super) async fn run(command: KeysCommand, store: &Store, output: Output) -> 
 }
 
 fn key_line(key: &KeyInfo) -> String {
-    let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+    let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.name()).collect();
     let state = if key.revoked_at.is_some() {
         "revoked"
     } else {

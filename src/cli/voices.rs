@@ -108,7 +108,7 @@ pub(super) async fn enroll(args: EnrolArgs, board: &Switchboard, output: Output)
         invite: None,
     };
     let report = board
-        .enrol_channel(&admitted, args.user, agreement, clips, args.sound.channel)
+        .enrol(&admitted, args.user, agreement, clips, args.sound.channel)
         .await;
     spinner.finish_and_clear();
     accounted_for(board).await?;

@@ -379,14 +379,4 @@ mod tests {
             assert_eq!(found.notes.contains(&Note::CallerIsForwarder), same);
         }
     }
-
-    #[test]
-    fn a_malformed_header_is_not_guessed_at() {
-        let found = found(&[("Diversion", "<sip:+12025550103@h")]);
-        assert_eq!(found.forwarders, []);
-        assert_eq!(
-            found.notes,
-            [Note::Malformed(Place::Diversion, Malformed::Bracket)]
-        );
-    }
 }

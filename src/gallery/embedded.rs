@@ -105,10 +105,6 @@ impl Gallery for EmbeddedGallery {
     async fn ready(&self) -> Result<(), GalleryError> {
         Ok(())
     }
-
-    fn name(&self) -> &'static str {
-        "embedded"
-    }
 }
 
 /// Sorts checked prints into panels, each with its matrix.

@@ -116,9 +116,6 @@ pub trait Gallery: Send + Sync {
     /// # Errors
     /// What stands in the way, as a search would report it.
     async fn ready(&self) -> Result<(), GalleryError>;
-
-    /// The backend's name for logs and metrics.
-    fn name(&self) -> &'static str;
 }
 
 /// Checks that `prints` can be a roster at all, and gives the dimension of each model in it.

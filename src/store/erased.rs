@@ -19,6 +19,7 @@ use time::Duration;
 use uuid::Uuid;
 
 use super::database::{Listed, Tx, query, query_as};
+use super::error::on_disk;
 use super::files::folder_of;
 use super::values::{now, read_time, time_text};
 use super::{Store, StoreError};
@@ -132,11 +133,8 @@ impl Store {
             .iter()
             .filter_map(|((kind, id), _)| ErasedId::of_parts(kind, id));
         let ids: Vec<ErasedId> = ids.collect();
-        let (shown, from) = (path.clone(), listed.length);
-        let added = tokio::task::spawn_blocking(move || add_after(&path, &ids, from)).await;
-        listed.length = added
-            .map_err(|_| StoreError::Interrupted)?
-            .map_err(|source| StoreError::Unwritable { path: shown, source })?;
+        let from = listed.length;
+        listed.length = on_disk(&path, move |path| add_after(path, &ids, from)).await?;
         listed.count = count;
         if let Some(newest) = newest {
             listed.since = time_text(read_time(&newest)? - LATE);
@@ -266,8 +264,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_listed_already_is_not_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let path = list_beside(store.path());
         let erase = async |id: ErasedId| {
             let mut tx = store.write().await.unwrap();

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::database::{Pool, each, postgres, query, query_as, sqlite};
+use super::error::on_disk;
 use super::pins::given_pepper;
 use super::secrets::Keyring;
 use super::settings::StoreSettings;
@@ -70,10 +71,7 @@ impl Store {
         let connections = match &settings.postgres {
             None => sqlite::open(path).await?,
             Some(url) => {
-                let (shown, beside) = (path.to_owned(), path.to_owned());
-                let made = tokio::task::spawn_blocking(move || files::make_folder(&beside)).await;
-                made.map_err(|_| StoreError::Interrupted)?
-                    .map_err(|source| StoreError::Unwritable { path: shown, source })?;
+                on_disk(path, files::make_folder).await?;
                 postgres::open(url.expose_secret()).await?
             }
         };

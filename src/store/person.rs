@@ -145,7 +145,7 @@ impl Store {
             let prints = self.voiceprints_of(user, model).await?;
             all.extend(prints.into_iter().map(|print| PersonVoiceprint {
                 model: print.model.to_string(),
-                bandwidth: print.bandwidth.as_str().to_owned(),
+                bandwidth: print.bandwidth.name().to_owned(),
                 net_speech_seconds: print.net_speech.get(),
                 dimensions: print.embedding.dim(),
                 embedding: STANDARD.encode(print.embedding.to_bytes()),

@@ -7,10 +7,10 @@ use serde::Serialize;
 use tokio::sync::TryAcquireError;
 use utoipa::ToSchema;
 
-use super::board::Switchboard;
 use super::error::BoardError;
 use super::gallery_cache::mean_print;
 use super::roster::error_target_of;
+use super::view::View;
 use crate::decision::{Calibration, Curve, Outcome, Policy, RosterReach};
 use crate::engine::Busy;
 use crate::store::RosterEntry;
@@ -95,7 +95,7 @@ struct Voiced {
     print: Voiceprint,
 }
 
-impl Switchboard {
+impl View<'_> {
     /// The users of a number whose voices are alike: those after `after` compared with everybody, as far as one
     /// request may. One comparison runs at a time.
     ///
@@ -106,7 +106,8 @@ impl Switchboard {
         number: &DialedNumber,
         after: Option<UserId>,
     ) -> Result<AlikeVoices, BoardError> {
-        let turn = std::sync::Arc::clone(&self.comparing).try_acquire_owned();
+        self.require(number).await?;
+        let turn = std::sync::Arc::clone(&self.board.comparing).try_acquire_owned();
         let turn = turn.map_err(|fault| match fault {
             TryAcquireError::NoPermits => BoardError::Busy(Busy {
                 retry_after: WAIT,
@@ -114,12 +115,12 @@ impl Switchboard {
             }),
             TryAcquireError::Closed => BoardError::Analysis("comparisons have ended".to_owned()),
         })?;
-        let known = self.store.number(number).await?;
+        let known = self.board.store.number(number).await?;
         let known = known.ok_or_else(|| BoardError::UnknownNumber(number.clone()))?;
-        let active_model = self.active_model();
+        let active_model = self.board.active_model();
         let model = active_model.card.id().clone();
         let policy = active_model.policy_of(&error_target_of(&known));
-        let entries = self.store.roster(number, &model).await?;
+        let entries = self.board.store.roster(number, &model).await?;
         let calibration = active_model.calibration.clone();
         let work = tokio::task::spawn_blocking(move || {
             let found = compare(entries, &model, after, MOST_COMPARISONS, &calibration, &policy);

@@ -146,17 +146,6 @@ impl Switchboard {
         Ok(self.active_model().engine.admit(asker)?)
     }
 
-    /// Whether a call would be served now.
-    ///
-    /// # Errors
-    /// What stands in the way, in words.
-    pub async fn ready(&self) -> Result<(), String> {
-        match self.out_of_order().await.into_iter().next() {
-            None => Ok(()),
-            Some((_, fault)) => Err(fault),
-        }
-    }
-
     /// The parts that do not work now, each by name and with its fault in words. The models are always
     /// in order: without them nothing opens.
     pub async fn out_of_order(&self) -> Vec<(&'static str, String)> {

@@ -12,23 +12,24 @@ use super::call_session::{CallSession, PIN_PATIENCE};
 use super::call_verdict::Said;
 use super::key_presses::{KeyPresses, SETTLING};
 use super::keypad::{Typed, is_pin};
-use super::pin_answer::{PinAnswer, PinWay};
+use super::pin_answer::PinAnswer;
 use super::wrong_pins::FoundWrong;
 use crate::evidence::spoken;
 use crate::store::{Pin, PinAttempt, PinTry, StoreError};
 use crate::units::UserId;
+use crate::verdict::chain::EvidenceSource;
 
 /// The pause before a shared store that did not take a key is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
 
 impl CallSession {
-    /// Tries a PIN (T4). `digits` may be text: digits typed, digits spoken, or Vapi's keypad message.
+    /// Tries a PIN (T4). `digits` may be text: digits typed, digits spoken, or Vapi's keypad message; `way` is how it was given.
     ///
     /// The PIN is nowhere written down, and the work does not depend on whose it is. A wrong one counts against
     /// the caller, the dialed number, and the user other evidence of the call points to; too many lock these out
     /// for a while, restart or not. The same digits of the same caller within two minutes count once. A PIN that is
     /// being tried when the call ends counts still: the last word waits for it, but not for ever.
-    pub async fn try_pin(&self, digits: &str, way: PinWay) -> PinAnswer {
+    pub async fn try_pin(&self, digits: &str, way: EvidenceSource) -> PinAnswer {
         let _counts = self.trying.token();
         let digits = Zeroizing::new(spoken::digits(digits).unwrap_or_default());
         let Ok(pin) = digits.parse::<Pin>() else {
@@ -144,7 +145,7 @@ impl CallSession {
         sleep(SETTLING).await;
         let press = move |presses: &mut KeyPresses| presses.press(at, length, timeout);
         for digits in self.change_in_time(press).await? {
-            self.try_pin(&digits, PinWay::Keypad).await;
+            self.try_pin(&digits, EvidenceSource::Keypad).await;
         }
         Ok(())
     }
@@ -205,7 +206,7 @@ impl CallSession {
 
     /// Tries a PIN that was typed, as [`CallSession::try_pin`] does.
     pub async fn try_typed(&self, typed: Typed) -> PinAnswer {
-        self.try_pin(typed.digits(), PinWay::Keypad).await
+        self.try_pin(typed.digits(), EvidenceSource::Keypad).await
     }
 
     /// Whose PIN was given on this call, before a restart too: the latest that is one user's alone.
@@ -213,12 +214,12 @@ impl CallSession {
         self.state.lock().await.evidence.pin_user()
     }
 
-    async fn accepted(&self, users: Vec<UserId>, way: PinWay) {
+    async fn accepted(&self, users: Vec<UserId>, way: EvidenceSource) {
         let mut state = self.state.lock().await;
         if state.ended {
             return;
         }
-        state.evidence.accept_pin(&self.context, users, way.into());
+        state.evidence.accept_pin(&self.context, users, way);
         self.next(&mut state, Said::Nothing).await;
     }
 }

@@ -98,24 +98,12 @@ impl Switchboard {
     /// Enrols a user's voice. Recordings that fail the quality gate are reported and nothing is kept;
     /// when this returns an accepted report, the voiceprints are on disk and the next call finds them: the version of each of
     /// the user's numbers was raised, and by that the gallery is filled anew when it is searched next (`GalleryCache::filled`).
+    /// Of recordings with two channels, `channel` is the one that is heard.
     ///
     /// # Errors
-    /// [`BoardError`] when there is no such user, they have opted out, there is no consent, or a recording cannot be heard.
+    /// [`BoardError`] when there is no such user, they have opted out, there is no consent, a recording cannot be heard, or
+    /// does not have the channel.
     pub async fn enrol(
-        &self,
-        admitted: &Permit,
-        user: UserId,
-        agreement: impl Into<Agreement>,
-        clips: Vec<ClipBytes>,
-    ) -> Result<EnrolmentReport, BoardError> {
-        self.enrol_channel(admitted, user, agreement, clips, None).await
-    }
-
-    /// As [`Switchboard::enrol`], from one `channel` of recordings that have two.
-    ///
-    /// # Errors
-    /// As [`Switchboard::enrol`]; also a channel that a recording does not have.
-    pub async fn enrol_channel(
         &self,
         admitted: &Permit,
         user: UserId,
@@ -193,10 +181,9 @@ impl Switchboard {
             match added.await {
                 Ok(None) => continue,
                 Ok(Some(id)) => (report.accepted, report.enrollment_id) = (true, Some(id)),
-                Err(fault @ StoreError::DuplicateClip { .. }) => report.issues.push(Issue {
-                    code: IssueCode::DuplicateClip,
-                    message: fault.to_string(),
-                }),
+                Err(fault @ StoreError::DuplicateClip { .. }) => report
+                    .issues
+                    .push(IssueCode::DuplicateClip.said(fault.to_string())),
                 Err(fault) => return Err(fault.into()),
             }
             return Ok(report);

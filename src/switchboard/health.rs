@@ -4,10 +4,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::board::Switchboard;
 use super::error::BoardError;
 use super::quality_gate::{ADVISED_SNR_DB, LOWEST_SNR_DB};
-use crate::store::{Access, KnownVoice, User, UserVoice, UsersWanted};
+use super::view::View;
+use crate::store::{KnownVoice, User, UserVoice, UsersWanted};
 use crate::units::{Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};
 
@@ -89,22 +89,18 @@ pub struct UserHealth {
     pub open_invites: u64,
 }
 
-impl Switchboard {
-    /// How well the users that `access` sees are enrolled, in the order of their coming, and whether more follow.
+impl View<'_> {
+    /// How well users are enrolled, in the order of their coming, and whether more follow.
     ///
     /// # Errors
     /// [`BoardError`] when there is no such number or the store fails.
-    pub async fn health(
-        &self,
-        access: &Access,
-        wanted: &UsersWanted,
-    ) -> Result<(Vec<UserHealth>, bool), BoardError> {
-        let model = self.card().id().clone();
-        let (voices, more) = self.store.voices(access, wanted, &model).await?;
-        let at = OffsetDateTime::now_utc();
+    pub async fn health(&self, wanted: &UsersWanted) -> Result<(Vec<UserHealth>, bool), BoardError> {
+        let model = self.board.card().id().clone();
+        let (voices, more) = self.board.store.voices(self.access, wanted, &model).await?;
+        let (needed, at) = (self.board.settings.enrolment_speech, OffsetDateTime::now_utc());
         let told = voices
             .into_iter()
-            .map(|voice| examined(voice, &model, self.settings.enrolment_speech, at));
+            .map(|voice| examined(voice, &model, needed, at));
         Ok((told.collect(), more))
     }
 
@@ -112,11 +108,11 @@ impl Switchboard {
     ///
     /// # Errors
     /// [`BoardError`] when there is no such user or the store fails.
-    pub async fn health_of(&self, access: &Access, user: UserId) -> Result<UserHealth, BoardError> {
-        let model = self.card().id().clone();
-        let voice = self.store.voice_of(access, user, &model).await?;
+    pub async fn health_of(&self, user: UserId) -> Result<UserHealth, BoardError> {
+        let model = self.board.card().id().clone();
+        let voice = self.board.store.voice_of(self.access, user, &model).await?;
         let at = OffsetDateTime::now_utc();
-        Ok(examined(voice, &model, self.settings.enrolment_speech, at))
+        Ok(examined(voice, &model, self.board.settings.enrolment_speech, at))
     }
 }
 

@@ -32,37 +32,24 @@ const MOST_RATIOS: usize = 500;
 const MOST_SHARERS: usize = 500;
 
 /// What a call rests on.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Kept {
-    claims: Vec<Claim>,
-    voice: Option<KeptVoice>,
-    /// Since when speech of the call is known to have been spoofed.
-    #[serde(with = "time::serde::rfc3339::option")]
-    spoofed_at: Option<OffsetDateTime>,
-    /// Until when what was heard was not the caller.
-    #[serde(with = "time::serde::rfc3339::option")]
-    void_until: Option<OffsetDateTime>,
-    /// How many streams the call had.
-    streams: u64,
-    heard: HeardStreams,
-    /// The keyed hash of the caller's number, by which wrong PINs are counted.
-    caller: Option<String>,
-}
-
-/// [`Kept`] as it is read: a claim of a kind or a source that this release does not know is no reason to lose the
-/// others.
-#[derive(Deserialize)]
-struct KeptBefore {
+    /// Each a [`Claim`], read by itself: one of a kind or a source that this release does not know is no reason to lose the
+    /// others.
     claims: Vec<Value>,
     voice: Option<KeptVoice>,
+    /// Since when speech of the call is known to have been spoofed.
     #[serde(default, with = "time::serde::rfc3339::option")]
     spoofed_at: Option<OffsetDateTime>,
+    /// Until when what was heard was not the caller.
     #[serde(default, with = "time::serde::rfc3339::option")]
     void_until: Option<OffsetDateTime>,
+    /// How many streams the call had.
     #[serde(default)]
     streams: u64,
     #[serde(default)]
     heard: HeardStreams,
+    /// The keyed hash of the caller's number, by which wrong PINs are counted.
     caller: Option<String>,
 }
 
@@ -96,7 +83,10 @@ impl Kept {
         let voice = known.word.as_ref();
         Self {
             voice: voice.and_then(|voice| KeptVoice::of(voice, &here, &claimed)),
-            claims,
+            claims: claims
+                .iter()
+                .filter_map(|claim| serde_json::to_value(claim).ok())
+                .collect(),
             spoofed_at: known.spoofed_at,
             void_until: known.void_until,
             streams: known.streams,
@@ -224,10 +214,7 @@ impl Before {
             let identity = identity.map_err(|fault| left_out("the last word", &fault));
             Some(Box::new((said, identity.ok()?)))
         });
-        let kept = record
-            .evidence
-            .map(serde_json::from_value::<KeptBefore>)
-            .transpose();
+        let kept = record.evidence.map(serde_json::from_value::<Kept>).transpose();
         let kept = kept
             .map_err(|fault| left_out("the evidence", &fault))
             .ok()

@@ -48,8 +48,7 @@ mod tests {
 
     #[tokio::test]
     async fn lines_are_read_when_a_number_has_come_and_else_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let own = OwnLines::new(store.clone());
         let numbers: [DialedNumber; 2] = ["+12025550101", "+12025550102"].map(|text| text.parse().unwrap());
         let mut before = own.now().await.unwrap();

@@ -1,33 +1,8 @@
-//! How a PIN comes to a call, and what its caller is answered.
+//! What the caller who gives a PIN is answered.
 
 use time::OffsetDateTime;
 
 use crate::units::UserId;
-use crate::verdict::chain::EvidenceSource;
-
-/// How a PIN was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PinWay {
-    /// By keypad events of the carrier's stream or webhooks.
-    Keypad,
-    /// By Vapi's message of a keypad entry.
-    VapiKeypad,
-    /// By a tool call of the assistant.
-    Tool,
-    /// Spoken, by a transcript.
-    Spoken,
-}
-
-impl From<PinWay> for EvidenceSource {
-    fn from(way: PinWay) -> Self {
-        match way {
-            PinWay::Keypad => Self::Keypad,
-            PinWay::VapiKeypad => Self::VapiKeypad,
-            PinWay::Tool => Self::Tool,
-            PinWay::Spoken => Self::Spoken,
-        }
-    }
-}
 
 /// What came of a PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

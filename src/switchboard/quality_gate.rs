@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::decision::{Calibration, Voices};
-use crate::units::{Seconds, UserId};
+use crate::units::{Seconds, UserId, words};
 use crate::verdict::scoring::{self, HeardVoice, Likeness};
 use crate::verdict::{Checkpoint, Quality, Warning, WarningCode};
 use crate::voiceprint::Voiceprint;
@@ -34,61 +34,42 @@ const MUCH_SILENCE: f64 = 0.1;
 /// The speech from which something can be said of a recording that goes on.
 const SPEECH_FOR_HINTS: Seconds = Seconds::new(1.0);
 
-/// What stands against an enrolment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum IssueCode {
-    /// Not enough speech in all recordings together.
-    TooLittleSpeech,
-    /// A recording with too little speech to make a voiceprint of.
-    ClipTooShort,
-    /// Too much background noise.
-    TooNoisy,
-    /// The recording was made too loud.
-    Clipped,
-    /// The recording was made too softly.
-    TooQuiet,
-    /// More than one person speaks in a recording.
-    SeveralVoices,
-    /// Part of a recording comes again: a loop, not somebody speaking.
-    Repeated,
-    /// The pauses are digital silence: a noise gate, or a machine's voice. Advice only.
-    SyntheticSilence,
-    /// The countermeasure takes it for a loudspeaker's or a synthesiser's.
-    Spoofed,
-    /// The voice is that of another user of the same number.
-    DuplicateIdentity,
-    /// Two recordings seem to be of different people.
-    DifferentVoices,
-    /// The voice is unlike the one this user enrolled before.
-    NotTheVoiceBefore,
-    /// The same recording twice.
-    DuplicateClip,
-    /// The recording's end is missing.
-    Truncated,
-    /// A part of the file was not heard.
-    PartUnheard,
-}
-
-impl IssueCode {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::TooLittleSpeech,
-        Self::ClipTooShort,
-        Self::TooNoisy,
-        Self::Clipped,
-        Self::TooQuiet,
-        Self::SeveralVoices,
-        Self::Repeated,
-        Self::SyntheticSilence,
-        Self::Spoofed,
-        Self::DuplicateIdentity,
-        Self::DifferentVoices,
-        Self::NotTheVoiceBefore,
-        Self::DuplicateClip,
-        Self::Truncated,
-        Self::PartUnheard,
-    ];
+words! {
+    /// What stands against an enrolment.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub enum IssueCode {
+        /// Not enough speech in all recordings together.
+        TooLittleSpeech = "too_little_speech",
+        /// A recording with too little speech to make a voiceprint of.
+        ClipTooShort = "clip_too_short",
+        /// Too much background noise.
+        TooNoisy = "too_noisy",
+        /// The recording was made too loud.
+        Clipped = "clipped",
+        /// The recording was made too softly.
+        TooQuiet = "too_quiet",
+        /// More than one person speaks in a recording.
+        SeveralVoices = "several_voices",
+        /// Part of a recording comes again: a loop, not somebody speaking.
+        Repeated = "repeated",
+        /// The pauses are digital silence: a noise gate, or a machine's voice. Advice only.
+        SyntheticSilence = "synthetic_silence",
+        /// The countermeasure takes it for a loudspeaker's or a synthesiser's.
+        Spoofed = "spoofed",
+        /// The voice is that of another user of the same number.
+        DuplicateIdentity = "duplicate_identity",
+        /// Two recordings seem to be of different people.
+        DifferentVoices = "different_voices",
+        /// The voice is unlike the one this user enrolled before.
+        NotTheVoiceBefore = "not_the_voice_before",
+        /// The same recording twice.
+        DuplicateClip = "duplicate_clip",
+        /// The recording's end is missing.
+        Truncated = "truncated",
+        /// A part of the file was not heard.
+        PartUnheard = "part_unheard",
+    }
 }
 
 /// One thing that stands against an enrolment, in words for the person who records.
@@ -100,16 +81,21 @@ pub struct Issue {
     pub message: String,
 }
 
+impl IssueCode {
+    /// The issue with this code, in these words.
+    pub(super) fn said(self, message: impl Into<String>) -> Issue {
+        let message = message.into();
+        Issue { code: self, message }
+    }
+}
+
 impl From<Warning> for Issue {
     fn from(warning: Warning) -> Self {
         let code = match warning.code {
             WarningCode::Truncated => IssueCode::Truncated,
             WarningCode::PartUnheard => IssueCode::PartUnheard,
         };
-        Self {
-            code,
-            message: warning.message,
-        }
+        code.said(warning.message)
     }
 }
 
@@ -124,13 +110,10 @@ pub(super) fn quality_gate(
     let mut issues = Vec::new();
     let net = total_speech(heard);
     if net < needed {
-        issues.push(Issue {
-            code: IssueCode::TooLittleSpeech,
-            message: format!(
-                "{net} of speech in all; at least {needed} are needed: record {} more",
-                needed.saturating_minus(net)
-            ),
-        });
+        issues.push(IssueCode::TooLittleSpeech.said(format!(
+            "{net} of speech in all; at least {needed} are needed: record {} more",
+            needed.saturating_minus(net)
+        )));
     }
     issues.extend(heard.iter().flat_map(|clip| clip_refusals(clip, calibration)));
     issues.extend(same_recording_twice(heard));
@@ -182,12 +165,10 @@ fn alone(name: &str, checkpoint: Checkpoint) -> HeardClip {
 
 /// The voice is already another user's of the number. Who that is, is not for whoever enrols to learn.
 pub(super) fn duplicate_identity() -> Issue {
-    Issue {
-        code: IssueCode::DuplicateIdentity,
-        message: "this voice is enrolled on the same number already, for another user: enrol the recordings there, \
-                  or say --allow-duplicate (allow_duplicate) if one person is to have two users"
-            .to_owned(),
-    }
+    IssueCode::DuplicateIdentity.said(
+        "this voice is enrolled on the same number already, for another user: enrol the recordings there, \
+         or say --allow-duplicate (allow_duplicate) if one person is to have two users",
+    )
 }
 
 /// How much speech there is in all recordings together.
@@ -208,14 +189,13 @@ fn advice(clip: &HeardClip) -> Vec<Issue> {
         .checkpoint
         .traits
         .map_or(0.0, |traits| traits.digital_silence);
-    let silent = (silence > MUCH_SILENCE).then(|| Issue {
-        code: IssueCode::SyntheticSilence,
-        message: format!(
+    let silent = (silence > MUCH_SILENCE).then(|| {
+        IssueCode::SyntheticSilence.said(format!(
             "{}: {:.0} % of it is digital silence, as from a noise gate or a machine's voice: switch noise \
              suppression off, so that none of the voice is cut",
             clip.name,
             100.0 * silence
-        ),
+        ))
     });
     warnings
         .into_iter()
@@ -235,10 +215,7 @@ fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
             "{name}: {} of speech is too little to know a voice by",
             clip.net_speech()
         );
-        refusals.push(Issue {
-            code: IssueCode::ClipTooShort,
-            message,
-        });
+        refusals.push(IssueCode::ClipTooShort.said(message));
     }
     let Some(quality) = clip.quality() else {
         return refusals;
@@ -254,23 +231,23 @@ fn clip_refusals(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
 fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
     let name = &clip.name;
     let test = calibration.voices.map(|test| test.hear(&clip.checkpoint.windows));
-    let several = (matches!(test, Some(Voices::Several(_))) || clip.is_of_several_at_once()).then(|| Issue {
-        code: IssueCode::SeveralVoices,
-        message: format!("{name}: more than one person seems to speak: record the user alone"),
+    let several = (matches!(test, Some(Voices::Several(_))) || clip.is_of_several_at_once()).then(|| {
+        IssueCode::SeveralVoices.said(format!(
+            "{name}: more than one person seems to speak: record the user alone"
+        ))
     });
     let repeated = clip.checkpoint.traits.is_some_and(|traits| traits.comes_again);
-    let repeated = repeated.then(|| Issue {
-        code: IssueCode::Repeated,
-        message: format!(
+    let repeated = repeated.then(|| {
+        IssueCode::Repeated.said(format!(
             "{name}: part of it comes again, sample for sample: record somebody speaking freely"
-        ),
+        ))
     });
     let spoofed = clip.checkpoint.presentation.is_some_and(|heard| heard.is_spoofed);
-    let spoofed = spoofed.then(|| Issue {
-        code: IssueCode::Spoofed,
-        message: format!(
-            "{name}: it sounds played or made by a machine, not spoken: record the user speaking into the microphone"
-        ),
+    let spoofed = spoofed.then(|| {
+        IssueCode::Spoofed.said(format!(
+            "{name}: it sounds played or made by a machine, not spoken: record the user speaking into the \
+             microphone"
+        ))
     });
     several.into_iter().chain(repeated).chain(spoofed).collect()
 }
@@ -278,22 +255,22 @@ fn made_of_others(clip: &HeardClip, calibration: &Calibration) -> Vec<Issue> {
 /// A recording whose speech is cut off at the end of the scale.
 fn too_loud(name: &str, quality: Quality) -> Option<Issue> {
     let share = quality.clipping * 100.0;
-    (quality.clipping > MOST_CLIPPING).then(|| Issue {
-        code: IssueCode::Clipped,
-        message: format!("{name}: {share:.0} % of the speech is cut off: speak softer or lower the level"),
+    (quality.clipping > MOST_CLIPPING).then(|| {
+        IssueCode::Clipped.said(format!(
+            "{name}: {share:.0} % of the speech is cut off: speak softer or lower the level"
+        ))
     })
 }
 
 /// A recording whose speech is below a level.
 fn too_quiet(clip: &HeardClip, needed: f64) -> Option<Issue> {
     let level = clip.checkpoint.traits?.level_dbfs;
-    (level < needed).then(|| Issue {
-        code: IssueCode::TooQuiet,
-        message: format!(
-            "{}: the voice is very soft ({level:.0} dB re full scale; {needed:.0} dB are needed): speak up or \
-             go closer to the microphone",
-            clip.name
-        ),
+    let name = &clip.name;
+    (level < needed).then(|| {
+        IssueCode::TooQuiet.said(format!(
+            "{name}: the voice is very soft ({level:.0} dB re full scale; {needed:.0} dB are needed): speak up \
+             or go closer to the microphone"
+        ))
     })
 }
 
@@ -305,10 +282,7 @@ fn too_noisy(clip: &HeardClip, needed: f64) -> Option<Issue> {
         "{name}: the voice is only {snr:.0} dB above the background, {needed:.0} dB are needed: \
          record in a quieter place or closer to the microphone"
     );
-    Some(Issue {
-        code: IssueCode::TooNoisy,
-        message,
-    })
+    Some(IssueCode::TooNoisy.said(message))
 }
 
 fn same_recording_twice(heard: &[HeardClip]) -> Option<Issue> {
@@ -318,12 +292,11 @@ fn same_recording_twice(heard: &[HeardClip]) -> Option<Issue> {
             .find(|earlier| earlier.sha256 == clip.sha256)
             .map(|earlier| (earlier, clip))
     });
-    twin.map(|(earlier, clip)| Issue {
-        code: IssueCode::DuplicateClip,
-        message: format!(
+    twin.map(|(earlier, clip)| {
+        IssueCode::DuplicateClip.said(format!(
             "{} and {} are the same recording: record each of them anew",
             earlier.name, clip.name
-        ),
+        ))
     })
 }
 
@@ -336,12 +309,9 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
             .find(|earlier| differ(clip.print(), earlier.print().into_iter(), calibration));
         if let Some(earlier) = differs {
             let (one, other) = (&earlier.name, &clip.name);
-            refusals.push(Issue {
-                code: IssueCode::DifferentVoices,
-                message: format!(
-                    "{one} and {other} sound like two people: all recordings must be of the user alone"
-                ),
-            });
+            refusals.push(IssueCode::DifferentVoices.said(format!(
+                "{one} and {other} sound like two people: all recordings must be of the user alone"
+            )));
             break;
         }
     }
@@ -349,14 +319,11 @@ fn voice_refusals(heard: &[HeardClip], before: &[Voiceprint], calibration: &Cali
         .iter()
         .find(|clip| differ(clip.print(), before.iter(), calibration));
     if let Some(clip) = strange {
-        refusals.push(Issue {
-            code: IssueCode::NotTheVoiceBefore,
-            message: format!(
-                "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first, or have \
-                 an administrator enrol this one (allow_other_voice)",
-                clip.name
-            ),
-        });
+        refusals.push(IssueCode::NotTheVoiceBefore.said(format!(
+            "{} does not sound like the voice this user enrolled before; if that one is wrong, delete it first, \
+             or have an administrator enrol this one (allow_other_voice)",
+            clip.name
+        )));
     }
     refusals
 }

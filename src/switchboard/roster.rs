@@ -90,16 +90,10 @@ impl Rosters {
             return Ok(known);
         }
         let model = self.store.active_model().await?;
-        let members = self.store.members(number, model.as_ref()).await?.into_iter();
-        let members = members.map(|member| Member {
-            user: member.user,
-            name: member.name,
-            exclusive: member.exclusive,
-            enrolled: member.enrolled,
-        });
+        let members = self.store.members(number, model.as_ref()).await?;
         let known = self.store.number(number).await?;
         let known = known.ok_or_else(|| StoreError::UnknownNumber(number.clone()))?;
-        let roster = Arc::new(Roster::new(known, version, members.collect()));
+        let roster = Arc::new(Roster::new(known, version, members));
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.insert(number.clone(), Arc::clone(&roster));
         Ok(roster)

@@ -5,18 +5,16 @@
 
 use std::sync::Arc;
 
-use super::alike::AlikeVoices;
 use super::board::Switchboard;
 use super::enrol::{Agreement, EnrolmentReport};
 use super::enrol_live::{EnrolmentStart, LiveEnrolment};
 use super::error::BoardError;
-use super::health::UserHealth;
 use super::importing::{CsvFault, ImportDefaults, import_csv};
 use super::recording::ClipBytes;
 use crate::engine::{Asker, Permit};
 use crate::store::{
     Access, Consent, Enrolment, ImportReport, Invite, KeyInfo, NewInvite, NewUser, Number, NumberPatch,
-    Receipt, Scope, StoreError, Token, User, UserPatch, UsersWanted,
+    Receipt, Scope, StoreError, Token, User, UserPatch,
 };
 use crate::units::{DialedNumber, EnrolmentId, InviteId, UserId};
 
@@ -111,19 +109,6 @@ impl View<'_> {
         self.board.update_number(number, patch).await
     }
 
-    /// As [`Switchboard::alike`].
-    ///
-    /// # Errors
-    /// Likewise.
-    pub async fn alike(
-        &self,
-        number: &DialedNumber,
-        after: Option<UserId>,
-    ) -> Result<AlikeVoices, BoardError> {
-        self.require(number).await?;
-        self.board.alike(number, after).await
-    }
-
     /// How far the set-up has come.
     ///
     /// # Errors
@@ -208,22 +193,6 @@ impl View<'_> {
         self.board.remove_user(user).await
     }
 
-    /// How well users are enrolled, in the order of their coming, and whether more follow.
-    ///
-    /// # Errors
-    /// [`BoardError`] when there is no such number or the store fails.
-    pub async fn health(&self, wanted: &UsersWanted) -> Result<(Vec<UserHealth>, bool), BoardError> {
-        self.board.health(self.access, wanted).await
-    }
-
-    /// How well one user is enrolled.
-    ///
-    /// # Errors
-    /// [`BoardError`] when there is no such user or the store fails.
-    pub async fn health_of(&self, user: UserId) -> Result<UserHealth, BoardError> {
-        self.board.health_of(self.access, user).await
-    }
-
     /// The consents a user gave, and the numbers they are on. To a narrowed key their words are not shown: these name the
     /// number that they were agreed to for, which may be one that it does not see, also one that the user has left.
     ///
@@ -260,7 +229,7 @@ impl View<'_> {
 
 /// Voices, and the links by which they are enrolled.
 impl View<'_> {
-    /// As [`Switchboard::enrol_channel`].
+    /// As [`Switchboard::enrol`].
     ///
     /// # Errors
     /// Likewise; [`StoreError::UserElsewhere`].
@@ -274,9 +243,7 @@ impl View<'_> {
     ) -> Result<EnrolmentReport, BoardError> {
         self.board.store.own_user(self.access, user).await?;
         self.refuse_other_voice(&agreement)?;
-        self.board
-            .enrol_channel(admitted, user, agreement, clips, channel)
-            .await
+        self.board.enrol(admitted, user, agreement, clips, channel).await
     }
 
     /// As [`Switchboard::open_enrolment`].

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::evidence::spoken;
 use crate::store::CallNewsKind;
-use crate::switchboard::{CallSession, PinWay};
+use crate::switchboard::CallSession;
+use crate::verdict::chain::EvidenceSource;
 
 use super::message::{Message, News, Role, Utterance};
 use super::message_time::MessageTime;
@@ -96,8 +97,14 @@ impl Vapi {
         for (at, utterance) in said.iter().enumerate() {
             if let Some(digits) = self.typed(call_session, utterance) {
                 let place = earlier.map(|earlier| earlier + at);
-                self.pin(vapi_call, call_session, &digits, PinWay::VapiKeypad, place)
-                    .await;
+                self.pin(
+                    vapi_call,
+                    call_session,
+                    &digits,
+                    EvidenceSource::VapiKeypad,
+                    place,
+                )
+                .await;
             }
         }
         let mut state = vapi_call.state();

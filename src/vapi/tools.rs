@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::evidence::spoken;
 use crate::store::{Provenance, Webhook};
-use crate::switchboard::{CallSession, PinAnswer, PinWay};
+use crate::switchboard::{CallSession, PinAnswer};
 use crate::units::{CallId, UserId};
 use crate::verdict::Identity;
-use crate::verdict::chain::{SpeakerStatus, Tier};
+use crate::verdict::chain::{EvidenceSource, SpeakerStatus, Tier};
 
 use super::message::{Message, News};
 use super::origin::note_addresses;
@@ -225,7 +225,7 @@ impl Vapi {
         };
         match spoken::digits(&given) {
             Some(digits) => {
-                self.pin(vapi_call, call_session, &digits, PinWay::Tool, None)
+                self.pin(vapi_call, call_session, &digits, EvidenceSource::Tool, None)
                     .await
             }
             None => {
@@ -242,7 +242,7 @@ impl Vapi {
         vapi_call: &VapiCall,
         call_session: &CallSession,
         digits: &str,
-        way: PinWay,
+        way: EvidenceSource,
         place: Option<usize>,
     ) -> String {
         let stands_for = self.markers.of_digits(&vapi_call.id, digits);

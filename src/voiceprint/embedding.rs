@@ -1,33 +1,26 @@
 //! The embedding itself: a finite vector of unit length, stamped with what it may be compared with.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::units::{Cosine, NotFinite, Seconds};
+use crate::units::{Cosine, NotFinite, Seconds, read_words, words};
 
-/// Which telephone or wide-band world a voice was heard in. It is measured and told, and a
-/// calibration has an offset of its own for telephone calls that meet wide-band enrolments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Bandwidth {
-    /// Nothing above 4 kHz: a telephone call.
-    Narrow,
-    /// Speech with energy above 4 kHz: an app, a browser, a studio.
-    Wide,
+words! {
+    /// Which telephone or wide-band world a voice was heard in. It is measured and told, and a
+    /// calibration has an offset of its own for telephone calls that meet wide-band enrolments.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Bandwidth {
+        /// Nothing above 4 kHz: a telephone call.
+        Narrow = "narrow",
+        /// Speech with energy above 4 kHz: an app, a browser, a studio.
+        Wide = "wide",
+    }
 }
 
 impl Bandwidth {
-    /// The contract's word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Narrow => "narrow",
-            Self::Wide => "wide",
-        }
-    }
-
     /// The bandwidth that recordings have together: wide when every one is.
     pub fn of_all(recordings: impl IntoIterator<Item = Self>) -> Self {
         let all_wide = recordings.into_iter().all(|one| one == Self::Wide);
@@ -40,23 +33,7 @@ impl Bandwidth {
     }
 }
 
-impl fmt::Display for Bandwidth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Bandwidth {
-    type Err = UnknownBandwidth;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "narrow" => Ok(Self::Narrow),
-            "wide" => Ok(Self::Wide),
-            _ => Err(UnknownBandwidth),
-        }
-    }
-}
+read_words!(Bandwidth, UnknownBandwidth);
 
 /// A bandwidth other than `narrow` and `wide`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

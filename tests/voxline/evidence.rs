@@ -117,16 +117,6 @@ fn every_row_of_the_diversion_table_is_read_as_it_says() {
 }
 
 #[test]
-fn the_echo_of_the_dialed_number_is_removed_and_alone_it_is_no_evidence() {
-    let behind = TABLE[17].0;
-    let forwarder = found(&[("Diversion", behind)]);
-    assert_eq!(forwarder.forwarder().unwrap().number.as_e164(), "+34612345678");
-    let alone = found(&[("Diversion", ECHO)]);
-    assert_eq!(alone.forwarder(), None);
-    assert_eq!(alone.notes, [Note::OwnNumbersOnly(Place::Diversion)]);
-}
-
-#[test]
 fn several_header_lines_are_one_list() {
     let lines = found(&[("Diversion", ECHO), ("diversion", "<sip:+12025550103@h>")]);
     assert_eq!(lines.forwarder().unwrap().number.as_e164(), ALICE);

@@ -135,7 +135,10 @@ impl TestDeployment {
 
     async fn enrol(&self, user: UserId, files: &[&str]) -> EnrolmentReport {
         let permit = self.board.admit(Asker::recording(None)).unwrap();
-        let report = self.board.enrol(&permit, user, "I agree.", clips(files)).await;
+        let report = self
+            .board
+            .enrol(&permit, user, "I agree.", clips(files), None)
+            .await;
         report.unwrap_or_else(|fault| panic!("{fault}"))
     }
 
@@ -148,7 +151,7 @@ impl TestDeployment {
         let files: Vec<&str> = person.signup.iter().map(String::as_str).collect();
         let report = self
             .board
-            .enrol(&permit, user, &person.consent, clips(&files))
+            .enrol(&permit, user, &person.consent, clips(&files), None)
             .await;
         let report = report.unwrap_or_else(|fault| panic!("{key}: {fault}"));
         assert!(report.accepted, "{key}: {:?}", report.issues);

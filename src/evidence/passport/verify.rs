@@ -75,11 +75,6 @@ impl TrustStore {
         }
         Ok(Self(anchors))
     }
-
-    /// Whether nobody is trusted: then nothing can be verified.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl Passport {

@@ -146,10 +146,6 @@ impl Gallery for QdrantGallery {
     async fn ready(&self) -> Result<(), GalleryError> {
         self.collections().await.map(drop)
     }
-
-    fn name(&self) -> &'static str {
-        "qdrant"
-    }
 }
 
 /// What is read of the collections.

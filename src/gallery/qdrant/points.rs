@@ -63,7 +63,7 @@ pub(super) fn point(number: &DialedNumber, print: &GalleryPrint, vector: Vec<f32
     let mut payload = Payload::with_capacity(6);
     payload.insert(NUMBER, number.as_e164());
     payload.insert(MODEL, voice.model.as_str());
-    payload.insert(BANDWIDTH, voice.bandwidth.as_str());
+    payload.insert(BANDWIDTH, voice.bandwidth.name());
     payload.insert(USER, print.user.to_string());
     payload.insert(NET_SPEECH, voice.net_speech.get());
     payload.insert(CLIPS, i64::from(print.clips));

@@ -167,7 +167,7 @@ impl Table<'_> {
             &speaker(tables.model_speakers[model]),
             &speaker(tables.test_speakers[test]),
             &u8::from(trial.target),
-            &quality.map_or("-", |quality| quality.bandwidth.as_str()),
+            &quality.map_or("-", |quality| quality.bandwidth.name()),
             &rounded(Some(cosine)),
             &rounded(net_s),
             &rounded(enrolled_s),

@@ -14,7 +14,6 @@
 pub(super) mod read;
 pub(super) mod write;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -128,12 +127,6 @@ pub enum ListError {
     /// The list has no labels.
     #[error("the trials do not say which are targets: give the key, not the trial list")]
     Unlabelled,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 impl FromStr for Format {

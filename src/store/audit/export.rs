@@ -110,8 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn entries_on_a_user_are_found_by_their_index() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let plan = store.plan_of(LATEST_ON).await;
         assert!(plan.contains("audit_by_user"), "{plan}");
     }

@@ -110,8 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_an_earlier_release_erases_is_gone_from_what_the_claims_say() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let id = UserId::fresh();
         let mut stored = at_rest(&verdict(id)).into_owned();
         assert_eq!(*claimant(&stored), json!(id));

@@ -103,8 +103,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_of_a_user_are_found_from_those_that_name_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let plan = store.plan_of(SEARCH_OF_USER).await;
         assert!(plan.starts_with("SEARCH v "), "{plan}");
     }

@@ -15,11 +15,7 @@ const KEPT: Duration = Duration::hours(1);
 
 /// Where what is typed on a call stands.
 fn place(call: &CallId) -> Place<'_> {
-    Place {
-        table: "keypads",
-        column: "typed",
-        row: call.as_str(),
-    }
+    Place::of("keypads", "typed", call.as_str())
 }
 
 impl Store {

@@ -20,16 +20,12 @@ const PAGE: usize = 64;
 
 /// Where the latest verdict of a call stands.
 pub(super) fn verdict_place(call: &str) -> Place<'_> {
-    place("calls", "verdict", call)
+    Place::of("calls", "verdict", call)
 }
 
 /// Where the evidence of a call stands.
 pub(super) fn evidence_place(call: &str) -> Place<'_> {
-    place("calls", "evidence", call)
-}
-
-const fn place<'a>(table: &'static str, column: &'static str, row: &'a str) -> Place<'a> {
-    Place { table, column, row }
+    Place::of("calls", "evidence", call)
 }
 
 /// A version's row, as [`version_place`] takes it.
@@ -39,13 +35,13 @@ pub(super) fn version_row(call: &str, version: i64) -> String {
 
 /// Where a version of a call's verdict stands.
 pub(super) fn version_place(row: &str) -> Place<'_> {
-    place("verdicts", "verdict", row)
+    Place::of("verdicts", "verdict", row)
 }
 
 /// Seals the answer to a webhook.
 pub(super) fn seal_answer(keys: &Keys, fingerprint: &[u8], answer: &str) -> Result<Vec<u8>, StoreError> {
     let row = hex(fingerprint);
-    keys.seal(place("webhooks", "answer", &row), answer.as_bytes())
+    keys.seal(Place::of("webhooks", "answer", &row), answer.as_bytes())
 }
 
 /// Reads the answer to a webhook.
@@ -53,7 +49,7 @@ pub(super) fn open_answer(keys: &Keys, fingerprint: &[u8], sealed: &[u8]) -> Res
     let row = hex(fingerprint);
     let unreadable = || StoreError::Unreadable { what: "answer" };
     let plain = keys
-        .open(place("webhooks", "answer", &row), sealed)
+        .open(Place::of("webhooks", "answer", &row), sealed)
         .ok_or_else(unreadable)?;
     String::from_utf8(plain.to_vec()).map_err(|_| unreadable())
 }

@@ -144,8 +144,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_erasure_does_not_wait_for_the_examination() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         store.examined.note("users", false);
         let aside = store.examined.stand_back();
         store.examine("users").await;
@@ -160,8 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_destroyed_page_of_the_keyring_is_found_and_its_file_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (folder, store) = Store::in_a_folder().await;
         store.examine_keyring().await;
         store.found_whole().unwrap();
         assert!(store.overwrite().await);

@@ -211,6 +211,13 @@ impl std::fmt::Debug for Store {
 
 #[cfg(test)]
 impl Store {
+    /// A new one in a folder of its own, which goes when the folder is dropped.
+    pub(crate) async fn in_a_folder() -> (tempfile::TempDir, Self) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Self::open(&folder.path().join("voxline.db")).await.unwrap();
+        (folder, store)
+    }
+
     /// How SQLite carries a statement out, a step a line.
     pub(in crate::store) async fn plan_of(&self, statement: &str) -> String {
         let Pool::Sqlite(pool) = &self.pool else {

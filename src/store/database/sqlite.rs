@@ -1,6 +1,6 @@
 //! The store in SQLite: one file, its connections and its guarantees.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::migrations;
 use super::sql::Pool;
-use crate::store::error::{means_damage, means_unwritable};
+use crate::store::error::{means_damage, means_unwritable, on_disk};
 use crate::store::secrets::keyring;
 use crate::store::{KeyringFault, StoreError, files};
 
@@ -60,7 +60,7 @@ pub(in crate::store) async fn is_of_this_release(path: &Path) -> Result<Option<b
 
 /// Opens the file, makes it when there is none, and gives connections for reading and for writing.
 pub(in crate::store) async fn open(path: &Path) -> Result<(Pool, Pool), StoreError> {
-    let lock = prepare_files(path.to_owned()).await?;
+    let lock = prepare_files(path).await?;
     bring_up_to_date(path).await?;
     let keyring = make_keyring_file(path).await?;
     let pool = |connections| {
@@ -123,11 +123,7 @@ async fn bring_up_to_date(path: &Path) -> Result<(), StoreError> {
 /// Makes the keyring's file where there is none; gives its path as SQL takes it.
 async fn make_keyring_file(store: &Path) -> Result<String, StoreError> {
     let path = keyring::file_of(store);
-    let (shown, made) = (path.clone(), path.clone());
-    tokio::task::spawn_blocking(move || files::make_database(&made))
-        .await
-        .map_err(|_| StoreError::Interrupted)?
-        .map_err(|source| StoreError::Unwritable { path: shown, source })?;
+    on_disk(&path, files::make_database).await?;
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| StoreError::Unwritable {
         path,
@@ -224,17 +220,14 @@ pub(in crate::store) fn settings(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Makes the folder and the file, and takes the lock under which the tables are brought up to date.
-async fn prepare_files(path: PathBuf) -> Result<std::fs::File, StoreError> {
-    let shown = path.clone();
-    tokio::task::spawn_blocking(move || {
-        files::make_folder(&path)?;
-        let lock = files::lock(&path)?;
-        files::make_database(&path)?;
+async fn prepare_files(path: &Path) -> Result<std::fs::File, StoreError> {
+    on_disk(path, |path| {
+        files::make_folder(path)?;
+        let lock = files::lock(path)?;
+        files::make_database(path)?;
         Ok(lock)
     })
     .await
-    .map_err(|_| StoreError::Interrupted)?
-    .map_err(|source| StoreError::Unwritable { path: shown, source })
 }
 
 fn opening(error: sqlx::Error, path: &Path) -> StoreError {
@@ -288,8 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_transaction_sqlite_rolled_back_leaves_writers_as_they_were() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let mut tx = store.write().await.unwrap();
         // No page more than there are: to the writer, a full disk.
         query("PRAGMA max_page_count = 1").execute(&mut tx).await.unwrap();

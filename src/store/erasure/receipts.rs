@@ -4,7 +4,7 @@
 //! one store have a key each; the store has the public ones of all, also of keys that are no longer used.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::store::database::{query_as, read_fact, write_fact};
+use crate::store::error::on_disk;
 use crate::store::values::{now, read_time, time_text};
 use crate::store::{Store, StoreError, files};
 use crate::units::{UserId, hex, unhex};
@@ -211,14 +212,6 @@ fn make_file(path: &Path) -> io::Result<Ed25519KeyPair> {
 
 fn key_of(seed: &[u8]) -> io::Result<Ed25519KeyPair> {
     Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| io::Error::other("it is no key"))
-}
-
-async fn on_disk<T: Send + 'static>(path: &Path, work: fn(&Path) -> io::Result<T>) -> Result<T, StoreError> {
-    let (path, shown): (PathBuf, PathBuf) = (path.to_owned(), path.to_owned());
-    tokio::task::spawn_blocking(move || work(&path))
-        .await
-        .map_err(|_| StoreError::Interrupted)?
-        .map_err(|source| StoreError::Unwritable { path: shown, source })
 }
 
 #[cfg(test)]

@@ -377,8 +377,7 @@ mod tests {
 
     #[tokio::test]
     async fn unused_voices_are_looked_for_behind_those_that_were_looked_at() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let plan = store.plan_of(UNUSED_AFTER).await;
         assert!(plan.contains("(id>?)"), "{plan}");
     }

@@ -167,8 +167,7 @@ mod tests {
     async fn a_clock_that_was_behind_stops_no_schedule() {
         let schedule = RetentionSchedule::default();
         for (days, was_noted) in [(-20_000, false), (-20_000, true), (-60, false), (-60, true)] {
-            let folder = tempfile::tempdir().unwrap();
-            let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+            let (_folder, mut store) = Store::in_a_folder().await;
             let set = set_by_hand(&mut store);
             store.audit(&[NewAudit::new(Act::Identify)]).await.unwrap();
             if was_noted {
@@ -187,8 +186,7 @@ mod tests {
             assert_eq!(store.retain_unattended(&schedule).await.unwrap(), None);
         }
         // Nor one that was behind when nothing was written yet.
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, mut store) = Store::in_a_folder().await;
         let set = set_by_hand(&mut store);
         for days in [-20_000, 0] {
             set(days);
@@ -216,8 +214,7 @@ mod tests {
     async fn a_clock_that_was_ahead_is_not_called_behind_once_it_is_right() {
         let schedule = RetentionSchedule::default();
         for (ahead, was_noted) in [(Some(20), true), (Some(20), false), (None, true)] {
-            let folder = tempfile::tempdir().unwrap();
-            let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+            let (_folder, mut store) = Store::in_a_folder().await;
             let set = set_by_hand(&mut store);
             entries_at(&store, -40..0).await;
             if was_noted {
@@ -246,8 +243,7 @@ mod tests {
         let schedule = RetentionSchedule::default();
         // Of a store that is older than the clock shows, or younger.
         for begun in [-90, -30] {
-            let folder = tempfile::tempdir().unwrap();
-            let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+            let (_folder, mut store) = Store::in_a_folder().await;
             let set = set_by_hand(&mut store);
             entries_at(&store, begun..=0).await;
             assert!(store.retain_unattended(&schedule).await.unwrap().is_some());
@@ -262,8 +258,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_clock_that_jumped_ahead_removes_nothing_until_told_by_hand() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, mut store) = Store::in_a_folder().await;
         let set = set_by_hand(&mut store);
         store.audit(&[NewAudit::new(Act::Identify)]).await.unwrap();
         let schedule = RetentionSchedule {
@@ -305,8 +300,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_clock_in_doubt_had_written_does_not_speak_for_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, mut store) = Store::in_a_folder().await;
         let schedule = RetentionSchedule {
             calls: Some(Duration::days(90)),
             ..RetentionSchedule::default()
@@ -334,8 +328,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_of_an_earlier_release_that_was_in_use_is_tidied() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, mut store) = Store::in_a_folder().await;
         store.audit(&[NewAudit::new(Act::Identify)]).await.unwrap();
         a_call_at(&store, now() + Duration::days(20)).await;
         store.clock = Clock::reading(|| Readings {

@@ -12,3 +12,4 @@ pub use store_error::StoreError;
 pub(crate) use store_error::{STORE_ERROR_KINDS, STORE_ERRORS};
 
 pub(super) use database_fault::{means_damage, means_unwritable};
+pub(super) use store_error::on_disk;

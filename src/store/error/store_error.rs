@@ -1,6 +1,7 @@
 //! What can go wrong in the store, in words for the person who asked.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use sqlx::postgres::PgDatabaseError;
 use thiserror::Error;
@@ -27,7 +28,7 @@ pub enum StoreError {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file is no SQLite database, or parts of it are destroyed.
     #[error("the store {} is damaged or is no Voxline store: put the last backup in its place, or choose another data directory", path.display())]
@@ -265,6 +266,21 @@ pub enum StoreError {
     Interrupted,
 }
 
+/// Does work on a file or folder of the store, aside from what else goes on.
+///
+/// # Errors
+/// [`StoreError::Unwritable`] with what the system says.
+pub(in crate::store) async fn on_disk<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (path, shown) = (path.to_owned(), path.to_owned());
+    tokio::task::spawn_blocking(move || work(&path))
+        .await
+        .map_err(|_| StoreError::Interrupted)?
+        .map_err(|source| StoreError::Unwritable { path: shown, source })
+}
+
 /// What PostgreSQL's errors mean here.
 fn from_postgres(code: &str) -> Option<StoreError> {
     Some(match code {
@@ -274,7 +290,7 @@ fn from_postgres(code: &str) -> Option<StoreError> {
         "XX001" | "XX002" => StoreError::Unreadable { what: "page" },
         "25006" => StoreError::Unwritable {
             path: "in PostgreSQL".into(),
-            source: std::io::Error::other("the server takes no writes: it is a standby, or set to read-only"),
+            source: io::Error::other("the server takes no writes: it is a standby, or set to read-only"),
         },
         _ => return None,
     })
@@ -303,7 +319,7 @@ impl StoreError {
     fn closed_for(why: &'static str) -> Self {
         Self::Unwritable {
             path: "in SQLite".into(),
-            source: std::io::Error::other(why),
+            source: io::Error::other(why),
         }
     }
 

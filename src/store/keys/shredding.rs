@@ -50,7 +50,7 @@ async fn condemn(
          not_before = excluded.not_before WHERE excluded.before_generation >= condemned_keys.before_generation",
     )
     .bind(user)
-    .bind(purpose.as_str())
+    .bind(purpose.name())
     .bind(before)
     .bind(time_text(from))
     .execute(conn)
@@ -195,8 +195,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_renewal_that_is_under_way_keeps_no_key_of_who_is_erased() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let user = UserId::fresh();
         store.make_user_keys(&[user]).await.unwrap();
         let mut tx = store.write().await.unwrap();

@@ -8,7 +8,7 @@ use super::keyring_rows::read_generation;
 use crate::store::database::{Tx, each, query, query_as};
 use crate::store::secrets::{DataKey, Generation, Place, generation_of, unwrap, wrap};
 use crate::store::{Store, StoreError};
-use crate::units::UserId;
+use crate::units::{UserId, words};
 
 impl Store {
     /// Commits keys for users who are to be added: in SQLite before them, for a transaction over its two files may be
@@ -44,29 +44,20 @@ impl Store {
     }
 }
 
-/// What a user's key seals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Purpose {
-    /// Who they are: name and telephone numbers.
-    Person,
-    /// How they sound: voiceprints, fingerprints, and the salts of kept recordings. Renewed when some of it is erased.
-    Voice,
+words! {
+    /// What a user's key seals, as the keyring writes it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(in crate::store) enum Purpose {
+        /// Who they are: name and telephone numbers.
+        Person = "person",
+        /// How they sound: voiceprints, fingerprints, and the salts of kept recordings. Renewed when some of it is erased.
+        Voice = "voice",
+    }
 }
 
 impl Purpose {
-    /// Every kind of key that a user has.
-    pub const ALL: [Self; 2] = [Self::Person, Self::Voice];
-
-    /// As the keyring writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Voice => "voice",
-        }
-    }
-
     fn read(text: &str) -> Result<Self, StoreError> {
-        let found = Self::ALL.into_iter().find(|purpose| purpose.as_str() == text);
+        let found = Self::ALL.into_iter().find(|purpose| purpose.name() == text);
         found.ok_or(StoreError::Unreadable {
             what: "key's purpose",
         })
@@ -100,10 +91,10 @@ pub(in crate::store) async fn add_user_key(
     generation: Generation,
 ) -> Result<(), StoreError> {
     let keys = conn.keys().await?;
-    let name = name_of(user, purpose.as_str());
+    let name = name_of(user, purpose.name());
     query("INSERT INTO keyring_users (user_id, purpose, generation, wrapped) VALUES ($1, $2, $3, $4)")
         .bind(user)
-        .bind(purpose.as_str())
+        .bind(purpose.name())
         .bind(i64::from(generation))
         .bind(wrap(&keys.wrapping, &name, generation, &DataKey::fresh()?)?)
         .execute(conn)

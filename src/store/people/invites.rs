@@ -8,7 +8,7 @@ use super::user_rows::refuse_opted_out;
 use super::users::require_user;
 use crate::store::audit::{Act, NewAudit, append};
 use crate::store::database::{Tx, query, query_as};
-use crate::store::values::{now, read, read_time, time_text};
+use crate::store::values::{now, read, read_time, read_u64, time_text};
 use crate::store::{Access, Store, StoreError, Token};
 use crate::units::{DialedNumber, InviteId, Language, UserId};
 
@@ -255,7 +255,12 @@ async fn forget_old(conn: &mut Tx, at: OffsetDateTime) -> Result<(), StoreError>
     Ok(())
 }
 
-async fn refuse_too_many(conn: &mut Tx, user: UserId, at: OffsetDateTime) -> Result<(), StoreError> {
+/// How many links of a user are still good at a time.
+pub(in crate::store) async fn open_invites(
+    conn: &mut Tx,
+    user: UserId,
+    at: OffsetDateTime,
+) -> Result<u64, StoreError> {
     let (open,): (i64,) = query_as(
         "SELECT COUNT(*) FROM invites WHERE user_id = $1 AND used_at IS NULL AND revoked_at IS NULL \
          AND expires_at > $2",
@@ -264,6 +269,11 @@ async fn refuse_too_many(conn: &mut Tx, user: UserId, at: OffsetDateTime) -> Res
     .bind(time_text(at))
     .fetch_one(conn)
     .await?;
+    read_u64(open, "invite count")
+}
+
+async fn refuse_too_many(conn: &mut Tx, user: UserId, at: OffsetDateTime) -> Result<(), StoreError> {
+    let open = open_invites(conn, user, at).await?;
     let count = usize::try_from(open).unwrap_or(usize::MAX).saturating_add(1);
     if count > MOST_OPEN {
         return Err(StoreError::TooMany {

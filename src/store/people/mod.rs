@@ -21,7 +21,7 @@ pub use user_rows::User;
 pub use users::{NewUser, PinChange, UserPatch};
 
 pub(super) use consents::{erase_unused, read_consent, record};
-pub(super) use invites::redeem;
+pub(super) use invites::{open_invites, redeem};
 pub(super) use names::{open_name, seal_name};
 pub(super) use phones::{phones_of, set_phones};
 pub(super) use user_rows::{load_one, refuse_opted_out};

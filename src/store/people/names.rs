@@ -9,11 +9,7 @@ use crate::store::secrets::{Place, generation_of};
 const PAGE: usize = 256;
 
 fn name_place(user: &str) -> Place<'_> {
-    Place {
-        table: "users",
-        column: "name",
-        row: user,
-    }
+    Place::of("users", "name", user)
 }
 
 /// Seals a user's name.

@@ -149,11 +149,7 @@ pub(super) async fn refuse_shared_phones(conn: &mut Tx, id: UserId) -> Result<()
 
 fn with_phone_place<T>(user: &str, lookup: &[u8], work: impl FnOnce(Place<'_>) -> T) -> T {
     let row = format!("{user} {}", hex(lookup));
-    work(Place {
-        table: "phones",
-        column: "phone",
-        row: &row,
-    })
+    work(Place::of("phones", "phone", &row))
 }
 
 /// Seals a phone, for the row of its keyed hash.

@@ -139,8 +139,7 @@ mod tests {
     /// Readiness asks it every few seconds.
     #[tokio::test]
     async fn whether_anybody_has_a_pin_is_no_walk_over_all_users() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("voxline.db")).await.unwrap();
+        let (_folder, store) = Store::in_a_folder().await;
         let plan = store.plan_of(ANY_PIN).await;
         assert!(plan.contains("users_with_pin"), "{plan}");
     }

@@ -12,7 +12,7 @@ use crate::store::keys::{
 use crate::store::people::{names, phones};
 use crate::store::secrets::{AUDIO, AudioKey, DataKey, vault};
 use crate::store::voices::{prints, recordings};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, files};
 
 /// The fact that says how much is sealed: a step a byte.
 const SEALED: &str = "sealed";
@@ -126,11 +126,12 @@ impl Store {
 
     /// Takes the audio key of an older release into the keyring, and its file away.
     async fn adopt_audio_key(&self) -> Result<(), StoreError> {
-        let path = self.path().to_owned();
-        let file = tokio::task::spawn_blocking(move || AudioKey::read(&path)).await;
+        let path = vault::key_file(self.path());
+        let file = tokio::task::spawn_blocking(move || files::read_key(&path)).await;
         let Some(key) = file.map_err(|_| StoreError::Interrupted)?.unwrap_or_default() else {
             return Ok(());
         };
+        let key = AudioKey::from_bytes(*key);
         let mut tx = self.write().await?;
         let keys = tx.keys().await?;
         let known = read_fact(&mut tx, recordings::FACT).await?;

@@ -35,7 +35,12 @@ pub(in crate::store) struct Place<'a> {
     pub row: &'a str,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// This column of this row.
+    pub const fn of(table: &'static str, column: &'static str, row: &'a str) -> Self {
+        Self { table, column, row }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         ["voxline sealed 1", self.table, self.column, self.row]
             .join("\0")
@@ -144,11 +149,7 @@ pub(in crate::store) fn generation_of(sealed: &[u8]) -> Option<Generation> {
 mod tests {
     use super::*;
 
-    const HERE: Place<'_> = Place {
-        table: "users",
-        column: "name",
-        row: "1",
-    };
+    const HERE: Place<'_> = Place::of("users", "name", "1");
 
     #[test]
     fn what_is_sealed_opens_with_its_key_in_its_place_alone() {

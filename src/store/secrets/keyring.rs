@@ -147,11 +147,7 @@ impl Keys {
 
 /// What a wrapped key is bound to.
 fn wrap_place(row: &str) -> Place<'_> {
-    Place {
-        table: "keyring",
-        column: "wrapped",
-        row,
-    }
+    Place::of("keyring", "wrapped", row)
 }
 
 /// Wraps the key that `name` has in this generation.

@@ -1,7 +1,6 @@
 //! API keys as their holders see them: the token and what it may do. No storage here.
 
 use std::fmt;
-use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,6 +9,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::store::values::sha256;
+use crate::units::{read_words, words};
 
 /// What a token begins with, so that secret scanners and people recognise one.
 const PREFIX: &str = "vx_";
@@ -76,18 +76,20 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Enrol users' voices.
-    Enroll,
-    /// Identify callers and stream calls.
-    Identify,
-    /// See scores besides outcomes.
-    Scores,
-    /// Everything that the other scopes may, and to change what the deployment consists of.
-    Admin,
+words! {
+    /// What a key may do.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Scope {
+        /// Enrol users' voices.
+        Enroll = "enroll",
+        /// Identify callers and stream calls.
+        Identify = "identify",
+        /// See scores besides outcomes.
+        Scores = "scores",
+        /// Everything that the other scopes may, and to change what the deployment consists of.
+        Admin = "admin",
+    }
 }
 
 /// A scope no key can have.
@@ -95,37 +97,7 @@ pub enum Scope {
 #[error("no such scope: a key's scopes are enroll, identify, scores and admin")]
 pub struct UnknownScope;
 
-impl Scope {
-    /// The contract's word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Enroll => "enroll",
-            Self::Identify => "identify",
-            Self::Scores => "scores",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Scope {
-    type Err = UnknownScope;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "enroll" => Ok(Self::Enroll),
-            "identify" => Ok(Self::Identify),
-            "scores" => Ok(Self::Scores),
-            "admin" => Ok(Self::Admin),
-            _ => Err(UnknownScope),
-        }
-    }
-}
+read_words!(Scope, UnknownScope);
 
 #[cfg(test)]
 mod tests {
@@ -155,8 +127,8 @@ mod tests {
 
     #[test]
     fn scopes_read_back_and_others_are_refused_with_the_list() {
-        for scope in [Scope::Enroll, Scope::Identify, Scope::Scores, Scope::Admin] {
-            assert_eq!(scope.as_str().parse(), Ok(scope));
+        for scope in Scope::ALL {
+            assert_eq!(scope.name().parse(), Ok(scope));
         }
         let refusal = "root".parse::<Scope>().unwrap_err().to_string();
         assert!(refusal.contains("enroll, identify, scores and admin"));

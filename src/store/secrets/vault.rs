@@ -27,20 +27,6 @@ pub(in crate::store) const KEY_BYTES: usize = 32;
 pub(in crate::store) struct AudioKey(Zeroizing<[u8; KEY_BYTES]>);
 
 impl AudioKey {
-    /// Reads the key file beside `store`; `None` when there is none.
-    pub fn read(store: &Path) -> Result<Option<Self>, VaultFault> {
-        let path = key_file(store);
-        let bytes = match std::fs::read(&path).map(Zeroizing::new) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(VaultFault::Io { path, source }),
-        };
-        match <[u8; KEY_BYTES]>::try_from(bytes.as_slice()) {
-            Ok(bytes) => Ok(Some(Self(Zeroizing::new(bytes)))),
-            Err(_) => Err(VaultFault::KeyReplaced { path }),
-        }
-    }
-
     /// The key that a keyring holds.
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
         Self(Zeroizing::new(bytes))

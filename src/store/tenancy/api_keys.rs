@@ -325,7 +325,7 @@ async fn numbers_of(conn: &mut Tx, key: KeyId) -> Result<BTreeSet<DialedNumber>,
 fn scopes_text(scopes: &BTreeSet<Scope>) -> String {
     scopes
         .iter()
-        .map(|scope| scope.as_str())
+        .map(|scope| scope.name())
         .collect::<Vec<_>>()
         .join(",")
 }

@@ -1,12 +1,9 @@
 //! Whose number the caller's number is, where carriers rewrite it.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::units::words;
+use crate::units::{read_words, words};
 
 words! {
     /// Whether the caller's number of a number's calls is the forwarder's: some carriers and PBXs put that into From when
@@ -25,24 +22,9 @@ words! {
     }
 }
 
-impl fmt::Display for CallerIsForwarder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A text that is none of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is never, always or auto")]
 pub struct UnknownRule;
 
-impl FromStr for CallerIsForwarder {
-    type Err = UnknownRule;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRule> {
-        Self::ALL
-            .into_iter()
-            .find(|rule| rule.name() == text)
-            .ok_or(UnknownRule)
-    }
-}
+read_words!(CallerIsForwarder, UnknownRule);

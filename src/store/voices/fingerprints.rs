@@ -146,11 +146,7 @@ impl Store {
 
 /// Where a fingerprint stands.
 pub(in crate::store) fn frames_place(id: &str) -> Place<'_> {
-    Place {
-        table: "fingerprints",
-        column: "frames",
-        row: id,
-    }
+    Place::of("fingerprints", "frames", id)
 }
 
 fn sealed(

@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 
 use crate::store::database::{Tx, query_as};
 use crate::store::keys::{UserKeys, Whose};
-use crate::store::people::{load_one, open_name};
-use crate::store::values::{now, one_spelling, read, read_seconds, read_time, read_u64, time_text};
+use crate::store::people::{load_one, open_invites, open_name};
+use crate::store::values::{now, one_spelling, read, read_seconds, read_time, read_u64};
 use crate::store::{Access, Store, StoreError, User};
 use crate::units::{DialedNumber, Seconds, UserId};
 use crate::voiceprint::{Bandwidth, ModelId};
@@ -225,18 +225,10 @@ async fn voice(
             .bind(id.to_string())
             .fetch_all(&mut *conn)
             .await?;
-    let (open,): (i64,) = query_as(
-        "SELECT COUNT(*) FROM invites WHERE user_id = $1 AND used_at IS NULL AND revoked_at IS NULL \
-         AND expires_at > $2",
-    )
-    .bind(id.to_string())
-    .bind(time_text(now()))
-    .fetch_one(&mut *conn)
-    .await?;
     Ok(Some(UserVoice {
         known: known(conn, id, model).await?,
         models: models.into_iter().map(|(model,)| ModelId::new(model)).collect(),
-        open_invites: read_u64(open, "invite count")?,
+        open_invites: open_invites(conn, id, now()).await?,
         user,
     }))
 }

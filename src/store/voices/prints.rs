@@ -42,11 +42,7 @@ impl Store {
 
 /// Where the embedding of a voiceprint stands.
 pub(in crate::store) fn print_place(id: &str) -> Place<'_> {
-    Place {
-        table: "prints",
-        column: "embedding",
-        row: id,
-    }
+    Place::of("prints", "embedding", id)
 }
 
 /// A voiceprint of what its row holds, the embedding opened.
@@ -83,7 +79,7 @@ pub(super) async fn insert_prints(
         .bind(clip)
         .bind(user)
         .bind(print.model.as_str())
-        .bind(print.bandwidth.as_str())
+        .bind(print.bandwidth.name())
         .bind(print.net_speech.get())
         .bind(keys.seal(user, Purpose::Voice, print_place(&id), &plain)?)
         .execute(&mut *conn)

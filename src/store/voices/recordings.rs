@@ -222,11 +222,7 @@ impl Salt {
 
 /// Where the salt of a recording stands.
 pub(in crate::store) fn salt_place(clip: &str) -> Place<'_> {
-    Place {
-        table: "recordings",
-        column: "salt",
-        row: clip,
-    }
+    Place::of("recordings", "salt", clip)
 }
 
 fn audio_key(keys: &Keys, generation: Generation) -> Option<AudioKey> {

@@ -1,4 +1,4 @@
-//! What the chain of evidence weighs: who is on the number, what points to whom, and the voice.
+//! What the chain of evidence weighs: what points to whom, and the voice.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -7,19 +7,6 @@ use super::Tier;
 use super::kinds::{EvidenceKind, EvidenceSource};
 use crate::units::UserId;
 use crate::verdict::Identification;
-
-/// A user of the dialed number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The user's id.
-    pub user: UserId,
-    /// The name to show.
-    pub name: String,
-    /// Whether the dialed number is theirs alone.
-    pub exclusive: bool,
-    /// Whether a voice of theirs is enrolled that this call's is compared with.
-    pub enrolled: bool,
-}
 
 /// Something that points to a user of the dialed number, other than the voice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -94,8 +94,6 @@ words! {
         VapiKeypad = "vapi_keypad",
         /// A tool call of the assistant.
         Tool = "tool",
-        /// What the transcript has of the caller's words.
-        Spoken = "spoken",
         /// The roster of the dialed number.
         Roster = "roster",
         /// The call's audio.

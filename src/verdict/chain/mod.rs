@@ -26,7 +26,8 @@ use utoipa::ToSchema;
 
 use crate::units::{UserId, words};
 
-pub use claim::{Claim, Member, Voice};
+pub use crate::store::NumberMember as Member;
+pub use claim::{Claim, Voice};
 pub use combine::{combine, nothing_known};
 pub use evidence_priors::EvidencePriors;
 pub use kinds::{ContradictionCode, EvidenceKind, EvidenceSource, SpeakerReason};

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::Tier;
-use super::claim::{Claim, Member, Voice};
+use super::claim::{Claim, Voice};
 use super::evidence_priors::EvidencePriors;
 use super::joint::{Joint, Shares, joint};
+use super::{Member, Tier};
 use crate::decision::{Outcome, Policy, Reason};
 use crate::units::UserId;
 

@@ -297,5 +297,4 @@ pub async fn a_large_roster_comes_back_whole(gallery: &dyn Gallery) {
 
 pub async fn a_gallery_that_answers_says_it_is_ready(gallery: &dyn Gallery) {
     gallery.ready().await.unwrap();
-    assert!(!gallery.name().is_empty());
 }

@@ -146,7 +146,7 @@ impl Service {
             let admitted = self.board.admit(Asker::recording(None)).unwrap();
             let report = self
                 .board
-                .enrol(&admitted, user, CONSENT, clips.collect())
+                .enrol(&admitted, user, CONSENT, clips.collect(), None)
                 .await
                 .unwrap();
             assert!(report.accepted, "{report:?}");

@@ -34,7 +34,7 @@ async fn voiced(service: &Service, name: &str, number: &str, folder: &str) -> Us
     let admitted = service.board.admit(Asker::recording(None)).unwrap();
     let report = service
         .board
-        .enrol(&admitted, user, agreement, clips.collect())
+        .enrol(&admitted, user, agreement, clips.collect(), None)
         .await
         .unwrap();
     assert!(report.accepted, "{report:?}");

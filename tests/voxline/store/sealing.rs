@@ -36,7 +36,7 @@ impl TestDeployment {
                 // Of a user's two the one of this bandwidth.
                 self.raw(&format!(
                     "UPDATE prints SET embedding = {bytes} WHERE user_id = '{user}' AND bandwidth = '{}'",
-                    print.bandwidth.as_str()
+                    print.bandwidth.name()
                 ))
                 .await;
             }

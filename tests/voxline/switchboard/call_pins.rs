@@ -10,9 +10,10 @@ use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use voxline::evidence::CallFacts;
 use voxline::store::{PinChange, UserPatch};
-use voxline::switchboard::{CallSession, PinAnswer, PinWay, Rosters};
+use voxline::switchboard::{CallSession, PinAnswer, Rosters};
 use voxline::units::CallId;
 use voxline::verdict::OutcomeName;
+use voxline::verdict::chain::EvidenceSource::{Keypad, Tool, VapiKeypad};
 use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
 use voxline::voiceprint::ModelId;
 
@@ -24,11 +25,8 @@ use super::{Manifest, TestDeployment, number, open};
 async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
     let (deployment, [alice, ..]) = three().await;
     let case = case(&deployment.board, &number(1)).await;
-    assert_eq!(case.try_pin("hello", PinWay::Spoken).await, PinAnswer::NotAPin);
-    assert_eq!(
-        case.try_pin("1234", PinWay::Tool).await,
-        PinAnswer::Wrong { left: 2 }
-    );
+    assert_eq!(case.try_pin("hello", Tool).await, PinAnswer::NotAPin);
+    assert_eq!(case.try_pin("1234", Tool).await, PinAnswer::Wrong { left: 2 });
     let mut typed: Vec<_> = "48214".chars().filter_map(|key| case.keypad(key)).collect();
     assert_eq!(
         (typed.len(), format!("{typed:?}")),
@@ -57,10 +55,7 @@ async fn a_pin_names_its_user_and_is_nowhere_to_be_read() {
     let dora = person("Dora", &number(1), 4, Some("48213579"));
     let dora = store.add_user(dora).await.unwrap().id;
     let said = "four eight two one three five seven nine";
-    assert_eq!(
-        case.try_pin(said, PinWay::Spoken).await,
-        PinAnswer::Accepted { user: dora }
-    );
+    assert_eq!(case.try_pin(said, Tool).await, PinAnswer::Accepted { user: dora });
     // Eight digits: four stand in many an id or a time.
     let verdict = case.verdict();
     let shown = format!("{verdict:?}{}", serde_json::to_string(&*verdict).unwrap());
@@ -73,14 +68,11 @@ async fn wrong_pins_lock_out_the_caller_alone_also_after_a_restart() {
     let callers_call = case(&deployment.board, &number(1)).await;
     callers_call.learn(&called_by(77)).await;
     for (pin, left) in [("1111", 2), ("2222", 1), ("3333", 0)] {
-        assert_eq!(
-            callers_call.try_pin(pin, PinWay::Tool).await,
-            PinAnswer::Wrong { left }
-        );
+        assert_eq!(callers_call.try_pin(pin, Tool).await, PinAnswer::Wrong { left });
     }
     let locked = |answer| matches!(answer, PinAnswer::LockedOut { .. });
     assert!(
-        locked(callers_call.try_pin("4821", PinWay::Tool).await),
+        locked(callers_call.try_pin("4821", Tool).await),
         "the right one, too late"
     );
     let folder = deployment.folder;
@@ -88,11 +80,11 @@ async fn wrong_pins_lock_out_the_caller_alone_also_after_a_restart() {
     let board = open(&folder, &[]).await;
     let later = case(&board, &number(1)).await;
     later.learn(&called_by(77)).await;
-    assert!(locked(later.try_pin("4821", PinWay::Keypad).await));
+    assert!(locked(later.try_pin("4821", Keypad).await));
     let elsewhere = case(&board, &number(1)).await;
     elsewhere.learn(&called_by(78)).await;
     assert_eq!(
-        elsewhere.try_pin("4821", PinWay::Keypad).await,
+        elsewhere.try_pin("4821", Keypad).await,
         PinAnswer::Accepted { user: alice }
     );
 }
@@ -104,10 +96,10 @@ async fn guesses_lock_a_users_pin_and_many_callers_the_number() {
         let call = case(&deployment.board, &number(1)).await;
         call.learn(&called_by(caller)).await;
         call.learn(&forwarded_by(1)).await;
-        call.try_pin("1111", PinWay::Tool).await;
+        call.try_pin("1111", Tool).await;
     }
     let from_elsewhere = case(&deployment.board, &number(1)).await;
-    let answer = from_elsewhere.try_pin("4821", PinWay::Tool).await;
+    let answer = from_elsewhere.try_pin("4821", Tool).await;
     assert!(matches!(answer, PinAnswer::LockedOut { .. }), "{answer:?}");
 
     let narrow = open(&deployment.folder, &[("identity.pin_number_attempts", "2")]).await;
@@ -115,14 +107,14 @@ async fn guesses_lock_a_users_pin_and_many_callers_the_number() {
         let call = case(&narrow, &number(2)).await;
         call.learn(&called_by(caller)).await;
         assert!(matches!(
-            call.try_pin("9999", PinWay::Tool).await,
+            call.try_pin("9999", Tool).await,
             PinAnswer::Wrong { .. }
         ));
     }
     let third = case(&narrow, &number(2)).await;
     third.learn(&called_by(93)).await;
     assert!(matches!(
-        third.try_pin("9999", PinWay::Tool).await,
+        third.try_pin("9999", Tool).await,
         PinAnswer::LockedOut { .. }
     ));
 }
@@ -134,7 +126,7 @@ async fn tries_side_by_side_are_counted_one_by_one() {
     call.learn(&called_by(77)).await;
     let tries = (0..12).map(|nth| {
         let call = Arc::clone(&call);
-        tokio::spawn(async move { call.try_pin(&format!("{nth:04}"), PinWay::Tool).await })
+        tokio::spawn(async move { call.try_pin(&format!("{nth:04}"), Tool).await })
     });
     let mut wrong = 0;
     for attempt in tries.collect::<Vec<_>>() {
@@ -154,29 +146,29 @@ async fn the_same_wrong_pin_of_a_caller_is_one_guess_on_whichever_call() {
     };
     let (carriers, vapis) = (called(1, 77).await, called(1, 77).await);
     // By two ways at once.
-    let tries = [(&carriers, PinWay::Keypad), (&vapis, PinWay::VapiKeypad)].map(|(call, way)| {
+    let tries = [(&carriers, Keypad), (&vapis, VapiKeypad)].map(|(call, way)| {
         let call = Arc::clone(call);
         tokio::spawn(async move { call.try_pin("1111", way).await })
     });
     for tried in tries {
         assert_eq!(tried.await.unwrap(), wrong(2));
     }
-    assert_eq!(vapis.try_pin("one one one one", PinWay::Tool).await, wrong(2));
-    assert_eq!(vapis.try_pin("2222", PinWay::Tool).await, wrong(1));
-    assert_eq!(carriers.try_pin("1111", PinWay::Keypad).await, wrong(2));
+    assert_eq!(vapis.try_pin("one one one one", Tool).await, wrong(2));
+    assert_eq!(vapis.try_pin("2222", Tool).await, wrong(1));
+    assert_eq!(carriers.try_pin("1111", Keypad).await, wrong(2));
     // Another caller's guess is theirs, and another number's another.
-    assert_eq!(called(1, 78).await.try_pin("1111", PinWay::Tool).await, wrong(2));
-    assert_eq!(called(2, 77).await.try_pin("1111", PinWay::Tool).await, wrong(2));
+    assert_eq!(called(1, 78).await.try_pin("1111", Tool).await, wrong(2));
+    assert_eq!(called(2, 77).await.try_pin("1111", Tool).await, wrong(2));
     let patch = UserPatch {
         pin: PinChange::Set("1111".parse().unwrap()),
         ..UserPatch::default()
     };
     board.store().update_user(bob, patch).await.unwrap();
     // Each look is a hash: what was just looked at is not looked at again, until it has been a while.
-    assert_eq!(vapis.try_pin("1111", PinWay::Tool).await, wrong(2));
+    assert_eq!(vapis.try_pin("1111", Tool).await, wrong(2));
     tokio::time::sleep(Duration::from_secs(10)).await;
     let right = PinAnswer::Accepted { user: bob };
-    assert_eq!(vapis.try_pin("1111", PinWay::Tool).await, right);
+    assert_eq!(vapis.try_pin("1111", Tool).await, right);
 }
 
 #[tokio::test]
@@ -197,7 +189,7 @@ async fn a_pin_counts_before_the_end_of_the_call_and_not_after_it() {
     let last = ending.await.unwrap();
     assert!(last.ended);
     assert_eq!(last.identity.line_owner.user_id, Some(alice));
-    assert_eq!(call.try_pin("4821", PinWay::Tool).await, PinAnswer::Unavailable);
+    assert_eq!(call.try_pin("4821", Tool).await, PinAnswer::Unavailable);
 }
 
 #[tokio::test]
@@ -212,10 +204,7 @@ async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
         users.push(board.store().add_user(new).await.unwrap().id);
     }
     let call = case(&board, &number(1)).await;
-    assert_eq!(
-        call.try_pin("4821", PinWay::Tool).await,
-        PinAnswer::Shared { user: None }
-    );
+    assert_eq!(call.try_pin("4821", Tool).await, PinAnswer::Shared { user: None });
     let identity = &call.verdict().identity;
     assert_eq!(
         (identity.line_owner.user_id, identity.speaker.user_id),
@@ -228,13 +217,13 @@ async fn a_shared_pin_is_answered_as_such_and_names_whom_the_voice_leaves() {
     call.heard(heard(&number(1), OutcomeName::Identified, Some(users[1]), 8.0))
         .await;
     assert_eq!(
-        call.try_pin("4821", PinWay::Tool).await,
+        call.try_pin("4821", Tool).await,
         PinAnswer::Shared { user: Some(users[1]) }
     );
     assert_eq!(call.verdict().identity.line_owner.user_id, Some(users[1]));
     assert_eq!(call.pin_user().await, None, "it proves nobody to be who they are");
     assert_eq!(
-        case(&board, &number(1)).await.try_pin("1234", PinWay::Tool).await,
+        case(&board, &number(1)).await.try_pin("1234", Tool).await,
         PinAnswer::Accepted { user: users[2] }
     );
 }
@@ -245,7 +234,7 @@ async fn a_prankster_without_a_number_locks_nobody_else_out() {
     let guesses = AtomicU32::new(0);
     let wrong = async |call: &CallSession| {
         let pin = format!("{:04}", guesses.fetch_add(1, Ordering::Relaxed));
-        matches!(call.try_pin(&pin, PinWay::Tool).await, PinAnswer::Wrong { .. })
+        matches!(call.try_pin(&pin, Tool).await, PinAnswer::Wrong { .. })
     };
     let board = open(&deployment.folder, &[("identity.pin_number_attempts", "12")]).await;
     // They call Alice's telephone, which forwards.
@@ -257,7 +246,7 @@ async fn a_prankster_without_a_number_locks_nobody_else_out() {
     assert!(!wrong(&prankster).await, "locked out on this call");
     let other = case(&board, &number(1)).await;
     assert_eq!(
-        other.try_pin("4821", PinWay::Tool).await,
+        other.try_pin("4821", Tool).await,
         PinAnswer::Accepted { user: alice }
     );
     // New calls give new tries, up to half of what the dialed number has.
@@ -271,7 +260,7 @@ async fn a_prankster_without_a_number_locks_nobody_else_out() {
     let known = case(&board, &number(1)).await;
     known.learn(&called_by(77)).await;
     assert_eq!(
-        known.try_pin("4821", PinWay::Tool).await,
+        known.try_pin("4821", Tool).await,
         PinAnswer::Accepted { user: alice }
     );
 }
@@ -288,13 +277,13 @@ async fn wrong_pins_by_a_strangers_header_count_against_no_user() {
         call.learn(&called_by(caller)).await;
         call.learn(&told).await;
         assert_eq!(call.verdict().identity.line_owner.user_id, Some(alice));
-        let answer = call.try_pin("1111", PinWay::Tool).await;
+        let answer = call.try_pin("1111", Tool).await;
         assert_eq!(answer, PinAnswer::Wrong { left: 2 }, "of caller {caller} alone");
     }
     let hers = case(&deployment.board, &number(1)).await;
     hers.learn(&called_by(77)).await;
     assert_eq!(
-        hers.try_pin("4821", PinWay::Tool).await,
+        hers.try_pin("4821", Tool).await,
         PinAnswer::Accepted { user: alice }
     );
 }
@@ -313,7 +302,7 @@ async fn who_opted_out_is_claimed_by_their_pin_and_no_third_party() {
         };
         store.update_user(alice, patch).await.unwrap();
         let call = case(board, line).await;
-        let answer = call.try_pin("4821", PinWay::Tool).await;
+        let answer = call.try_pin("4821", Tool).await;
         assert_eq!(answer, PinAnswer::Accepted { user: alice });
         let verdict = call.heard(heard(line, OutcomeName::Unknown, None, 0.0)).await;
         let identity = &verdict.identity;
@@ -365,7 +354,7 @@ async fn a_key_that_the_store_did_not_take_makes_no_pin_of_the_others() {
         sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
         press(keys, first).await;
     }
-    let wrong = call.try_pin("1111", PinWay::Tool).await;
+    let wrong = call.try_pin("1111", Tool).await;
     assert_eq!(wrong, PinAnswer::Wrong { left: 2 }, "the first that is tried");
     press("*4821", 7).await;
     assert_eq!(named(&call).1, Some(nodes.alice));

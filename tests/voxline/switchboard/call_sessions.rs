@@ -6,11 +6,10 @@ use std::time::Duration;
 use voxline::decision::Reason;
 use voxline::evidence::{CallFacts, CallerNumber, Place, Source};
 use voxline::store::{NewUser, Pin, Store};
-use voxline::switchboard::{
-    BoardError, CallSession, CallVerdict, Identification, PinAnswer, PinWay, Switchboard,
-};
+use voxline::switchboard::{BoardError, CallSession, CallVerdict, Identification, PinAnswer, Switchboard};
 use voxline::units::{CallId, DialedNumber, Llr, PhoneNumber, UserId};
 use voxline::verdict::OutcomeName;
+use voxline::verdict::chain::EvidenceSource::{Keypad, Tool};
 use voxline::verdict::chain::{OwnerStatus, SpeakerAgreement, SpeakerReason, SpeakerStatus, Tier};
 use voxline::voiceprint::ModelId;
 
@@ -191,7 +190,7 @@ async fn a_stream_opened_again_takes_an_older_ones_name_back_once_it_is_sure() {
     ] {
         let call = case(&deployment.board, &number).await;
         call.heard(said(inconclusive, None, 600.0, 3.0)).await;
-        call.try_pin("4821", PinWay::Tool).await;
+        call.try_pin("4821", Tool).await;
         let before = word(&call.verdict());
         assert_eq!((before.2, before.3), (SpeakerStatus::Identified, Some(alice)));
         let after = word(&call.heard(next.clone()).await);
@@ -236,14 +235,14 @@ async fn the_end_of_the_audio_ends_the_call_unless_it_is_held_open() {
     let ended = plain.verdict();
     assert!(ended.ended);
     assert_eq!(plain.learn(&forwarded_by(2)).await.version, ended.version);
-    assert_eq!(plain.try_pin("4821", PinWay::Tool).await, PinAnswer::Unavailable);
+    assert_eq!(plain.try_pin("4821", Tool).await, PinAnswer::Unavailable);
 
     let held = case(&deployment.board, &number(1)).await;
     held.hold_open();
     held.heard(last(Some(alice))).await;
     assert!(!held.verdict().ended);
     assert_eq!(
-        held.try_pin("4821", PinWay::Tool).await,
+        held.try_pin("4821", Tool).await,
         PinAnswer::Accepted { user: alice }
     );
     let verdict = held.finish().await;
@@ -296,12 +295,9 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
     before
         .heard(heard(&number(1), OutcomeName::Identified, Some(bob), 8.0))
         .await;
+    assert_eq!(before.try_pin("1111", Tool).await, PinAnswer::Wrong { left: 2 });
     assert_eq!(
-        before.try_pin("1111", PinWay::Tool).await,
-        PinAnswer::Wrong { left: 2 }
-    );
-    assert_eq!(
-        before.try_pin("48213579", PinWay::Keypad).await,
+        before.try_pin("48213579", Keypad).await,
         PinAnswer::Accepted { user: dora }
     );
     let word_before = before.verdict();
@@ -343,10 +339,7 @@ async fn a_call_that_goes_on_after_a_restart_keeps_its_evidence() {
     assert_eq!(after.pin_user().await, Some(dora));
     // The same news again are none, and wrong PINs of the same caller go on being counted as theirs.
     assert_eq!(after.learn(&forwarded_by(1)).await.version, taken_up.version);
-    assert_eq!(
-        after.try_pin("2222", PinWay::Tool).await,
-        PinAnswer::Wrong { left: 1 }
-    );
+    assert_eq!(after.try_pin("2222", Tool).await, PinAnswer::Wrong { left: 1 });
     let last = after.finish().await;
     assert_eq!(last.identity, word_before.identity);
     assert_eq!(last.identification.outcome, OutcomeName::Identified);
@@ -392,7 +385,7 @@ async fn a_store_out_of_reach_makes_a_case_that_says_so() {
             verdict.identity.speaker.reason,
             Some(SpeakerReason::Voice(Reason::Unavailable))
         );
-        assert_eq!(case.try_pin("4821", PinWay::Tool).await, PinAnswer::Unavailable);
+        assert_eq!(case.try_pin("4821", Tool).await, PinAnswer::Unavailable);
     }
 }
 

@@ -72,7 +72,10 @@ async fn who_opted_out_is_refused_before_anything_is_heard() {
         name: "none".to_owned(),
         bytes: Vec::new(),
     }];
-    let fault = deployment.board.enrol(&permit, alice, "Yes.", no_audio).await;
+    let fault = deployment
+        .board
+        .enrol(&permit, alice, "Yes.", no_audio, None)
+        .await;
     assert!(
         matches!(fault, Err(BoardError::Store(StoreError::OptedOut(user))) if user == alice),
         "{fault:?}"
@@ -87,27 +90,30 @@ async fn without_a_user_without_consent_and_without_audio_nothing_is_enrolled() 
     let nobody = UserId::fresh();
     let fault = deployment
         .board
-        .enrol(&permit, nobody, "Yes.", clips(&ALICE))
+        .enrol(&permit, nobody, "Yes.", clips(&ALICE), None)
         .await;
     assert!(matches!(fault, Err(BoardError::UnknownUser(user)) if user == nobody));
     for consent in ["", " \n\t"] {
         let fault = deployment
             .board
-            .enrol(&permit, alice, consent, clips(&ALICE))
+            .enrol(&permit, alice, consent, clips(&ALICE), None)
             .await;
         assert!(matches!(fault, Err(BoardError::Store(StoreError::NoConsent))));
     }
-    let fault = deployment.board.enrol(&permit, alice, "Yes.", Vec::new()).await;
+    let fault = deployment
+        .board
+        .enrol(&permit, alice, "Yes.", Vec::new(), None)
+        .await;
     assert!(matches!(fault, Err(BoardError::NoClips)));
     let many = clips(&["signup/alice/1.flac"; 17]);
-    let fault = deployment.board.enrol(&permit, alice, "Yes.", many).await;
+    let fault = deployment.board.enrol(&permit, alice, "Yes.", many, None).await;
     assert!(matches!(
         fault,
         Err(BoardError::TooManyClips { given: 17, most: 16 })
     ));
     let fault = deployment
         .board
-        .enrol(&permit, alice, "Yes.", clips(&["manifest.toml"]))
+        .enrol(&permit, alice, "Yes.", clips(&["manifest.toml"]), None)
         .await;
     assert!(matches!(&fault, Err(BoardError::Decode { name, .. }) if name == "manifest.toml"));
     assert!(
@@ -169,7 +175,7 @@ async fn enrol_samples(deployment: &TestDeployment, user: UserId, samples: &[f32
     let permit = deployment.board.admit(Asker::recording(None)).unwrap();
     let report = deployment
         .board
-        .enrol(&permit, user, "Yes.", vec![recording])
+        .enrol(&permit, user, "Yes.", vec![recording], None)
         .await;
     report.unwrap_or_else(|fault| panic!("{fault}"))
 }
@@ -236,7 +242,7 @@ async fn another_users_voice_is_refused_unless_that_is_meant() {
     let permit = deployment.board.admit(Asker::recording(None)).unwrap();
     let report = deployment
         .board
-        .enrol(&permit, robert, meant, vec![recording])
+        .enrol(&permit, robert, meant, vec![recording], None)
         .await
         .unwrap();
     assert!(report.accepted, "{:?}", report.issues);
@@ -271,7 +277,7 @@ async fn too_little_speech_is_refused_and_says_how_much_more_is_needed() {
     };
     let report = deployment
         .board
-        .enrol(&permit, alice, "Yes.", vec![short])
+        .enrol(&permit, alice, "Yes.", vec![short], None)
         .await
         .unwrap();
     refused(&deployment, alice, &report, IssueCode::TooLittleSpeech, "more").await;
@@ -284,7 +290,7 @@ async fn too_little_speech_is_refused_and_says_how_much_more_is_needed() {
     three_and_nothing.push(silent);
     let report = deployment
         .board
-        .enrol(&permit, alice, "Yes.", three_and_nothing)
+        .enrol(&permit, alice, "Yes.", three_and_nothing, None)
         .await
         .unwrap();
     refused(&deployment, alice, &report, IssueCode::ClipTooShort, "silent.wav").await;
@@ -320,7 +326,7 @@ async fn noise_clipping_and_a_second_voice_at_once_are_refused_by_name() {
         let permit = deployment.board.admit(Asker::recording(None)).unwrap();
         let report = deployment
             .board
-            .enrol(&permit, alice, "Yes.", recordings)
+            .enrol(&permit, alice, "Yes.", recordings, None)
             .await
             .unwrap();
         assert!(!report.accepted, "{name}");
@@ -370,7 +376,7 @@ async fn all_who_enrol_on_one_number_at_once_are_enrolled() {
             allow_duplicate: true,
             ..Agreement::from("Yes.")
         };
-        deployment.board.enrol(&permit, user, meant, clips(&ALICE))
+        deployment.board.enrol(&permit, user, meant, clips(&ALICE), None)
     };
     // Nobody is kept before everybody was heard.
     let mut writer = stuck_writer(&deployment).await;

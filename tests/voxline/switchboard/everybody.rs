@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use voxline::evidence::{CallFacts, Place};
 use voxline::store::{Access, ImportRow};
-use voxline::switchboard::{CallVerdict, PinWay, Switchboard};
+use voxline::switchboard::{CallVerdict, Switchboard};
 use voxline::units::{DialedNumber, UserId};
 use voxline::verdict::OutcomeName;
+use voxline::verdict::chain::EvidenceSource::Keypad;
 use voxline::verdict::chain::OwnerStatus;
 
 use super::call_sessions::{called_by, case, forwarded_by, heard, person, phone};
@@ -75,7 +76,7 @@ async fn call(board: &Arc<Switchboard>, at: &DialedNumber, user: &Somebody) -> A
             ));
         }
         Way::Pin => {
-            case.try_pin(&user.pin, PinWay::Keypad).await;
+            case.try_pin(&user.pin, Keypad).await;
         }
         Way::Voice => {
             case.heard(heard(at, OutcomeName::Identified, Some(user.id), 9.0))

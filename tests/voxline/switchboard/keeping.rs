@@ -157,10 +157,6 @@ impl Gallery for Unlucky {
     async fn ready(&self) -> Result<(), GalleryError> {
         self.inner.ready().await
     }
-
-    fn name(&self) -> &'static str {
-        "unlucky"
-    }
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use serde_json::Value;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use voxline::store::VerdictVersion;
-use voxline::switchboard::{CallVerdict, PinAnswer, PinWay};
+use voxline::switchboard::{CallVerdict, PinAnswer};
+use voxline::verdict::chain::EvidenceSource::Tool;
 
 use super::call_sessions::{called_by, case, forwarded_by, three};
 use super::{TestDeployment, number};
@@ -73,7 +74,7 @@ async fn verdicts_are_given_while_a_writer_is_stuck_and_recorded_later() {
     let versions = board.versions_of(other.id()).await.unwrap().unwrap();
     assert_eq!(recorded(versions), given_out);
     // What must be on record before it is acted on is not acted on.
-    assert_eq!(one.try_pin("4821", PinWay::Tool).await, PinAnswer::Unavailable);
+    assert_eq!(one.try_pin("4821", Tool).await, PinAnswer::Unavailable);
     assert_eq!(one.verdict(), first);
 
     sqlx::query("ROLLBACK").execute(&mut writer).await.unwrap();
@@ -87,7 +88,7 @@ async fn verdicts_are_given_while_a_writer_is_stuck_and_recorded_later() {
         assert_eq!(Some(&word(latest.version, latest.verdict)), kept.last());
     }
     assert_eq!(
-        one.try_pin("4821", PinWay::Tool).await,
+        one.try_pin("4821", Tool).await,
         PinAnswer::Accepted { user: alice }
     );
 }

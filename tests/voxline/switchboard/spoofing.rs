@@ -224,7 +224,10 @@ async fn a_recording_that_is_spoofed_enrols_nobody_and_its_soft_copy_does() {
     for (gain, accepted) in [(1.0, false), (0.3, true)] {
         let permit = deployment.board.admit(Asker::recording(None)).unwrap();
         let clips = files.map(|file| recording(gain, file)).into();
-        let report = deployment.board.enrol(&permit, alice, "I agree.", clips).await;
+        let report = deployment
+            .board
+            .enrol(&permit, alice, "I agree.", clips, None)
+            .await;
         let report = report.unwrap();
         assert_eq!(report.accepted, accepted, "{:?}", report.issues);
         let spoofed = report

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use voxline::evidence::{Attestation, AttestationLevel, CallFacts, CallerNumber, Headers, Place, Source};
 use voxline::store::{NewUser, Pin};
-use voxline::switchboard::{CallSession, PinAnswer, PinWay, Switchboard};
+use voxline::switchboard::{CallSession, PinAnswer, Switchboard};
 use voxline::units::{DialedNumber, UserId};
 use voxline::verdict::OutcomeName;
+use voxline::verdict::chain::EvidenceSource::Tool;
 use voxline::verdict::chain::{OwnerStatus, SpeakerStatus, Tier};
 
 use super::call_sessions::{called_by, case, forwarded_by, heard, person, phone, three};
@@ -119,7 +120,7 @@ async fn bring(case: &Arc<CallSession>, brings: &Brings, alice: UserId) {
         }
         Brings::Caller => facts.caller = Some(CallerNumber::Known(ALICE.parse().unwrap())),
         Brings::Pin => {
-            let answer = case.try_pin("four eight two one", PinWay::Spoken).await;
+            let answer = case.try_pin("four eight two one", Tool).await;
             assert_eq!(answer, PinAnswer::Accepted { user: alice });
         }
         Brings::Voice => {

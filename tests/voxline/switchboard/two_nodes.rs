@@ -7,9 +7,10 @@ use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use voxline::store::CallToken;
-use voxline::switchboard::{CallSession, Identification, PinWay, Switchboard};
+use voxline::switchboard::{CallSession, Identification, Switchboard};
 use voxline::units::{CallId, UserId};
 use voxline::verdict::OutcomeName;
+use voxline::verdict::chain::EvidenceSource::Tool;
 
 use super::call_sessions::{called_by, heard, person};
 use super::calls::start;
@@ -159,7 +160,7 @@ async fn a_voice_that_is_taken_back_at_one_node_is_so_at_the_other() {
     nodes.follow().await;
     assert_eq!((named(&a), named(&b)), ((None, None), (None, None)));
     // The next version, of a PIN, gives nothing back.
-    a.try_pin("4821", PinWay::Tool).await;
+    a.try_pin("4821", Tool).await;
     nodes.follow().await;
     for call in [&a, &b] {
         assert_eq!(named(call), (None, Some(nodes.alice)), "claimed by the PIN");

@@ -3,10 +3,11 @@
 //! The structs derive [`utoipa::ToSchema`], as the documents of the HTTP API do: a doc comment is the description,
 //! `minimum` and `maximum` are the range, `format = Password` marks a secret.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::PartialSchema;
 
 /// What may stand behind a key.
@@ -49,23 +50,28 @@ pub(crate) fn settings_of<T: PartialSchema + Serialize + Default>() -> Vec<Setti
 }
 
 fn collect(prefix: &str, schema: &Value, defaults: &Value, found: &mut Vec<Setting>) {
-    let none = Map::new();
-    let properties = schema["properties"].as_object().unwrap_or(&none);
     let mut sections = Vec::new();
-    for (name, property) in properties {
+    for (name, property) in properties(schema) {
         let key = if prefix.is_empty() {
             name.clone()
         } else {
             format!("{prefix}.{name}")
         };
         match member(property, "properties") {
-            Some(inner) => sections.push((key, inner, &defaults[name])),
+            Some(_) => sections.push((key, property, &defaults[name])),
             None => found.push(setting(key, property, &defaults[name])),
         }
     }
-    for (key, inner, defaults) in sections {
-        collect(&key, inner, defaults, found);
+    for (key, section, defaults) in sections {
+        collect(&key, section, defaults, found);
     }
+}
+
+/// The properties of a schema by name, with those of the schemas that it is put together from.
+fn properties(schema: &Value) -> BTreeMap<&String, &Value> {
+    let own = schema["properties"].as_object().into_iter().flatten();
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    own.chain(parts.flat_map(properties)).collect()
 }
 
 fn setting(key: String, property: &Value, default: &Value) -> Setting {

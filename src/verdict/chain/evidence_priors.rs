@@ -1,63 +1,78 @@
 //! What an operator believes of the evidence, in probabilities.
 
+use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
+use utoipa::ToSchema;
+
 /// How likely things are, before and given each kind of evidence.
 ///
 /// A strength is the probability that the user a piece of evidence points to owns the line, when it is all there
 /// is: `0.9` means that nine of ten such headers are right. Counting on one's own calls gives it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, SmartDefault, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct EvidencePriors {
+    /// Probability at which the line owner is identified; above one half it is probable.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.95]
+    pub accept: f64,
     /// Share of calls that came through nobody's line on the roster.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.1]
     pub unknown_owner_share: f64,
     /// Of the calls in which a user of the number speaks, the share in which it is the line's owner.
+    // One half at least: below that an owner would be less likely to speak than somebody else of two users, and evidence for a
+    // user could lower their posterior.
+    #[schema(minimum = 0.5, maximum = 0.999_999)]
+    #[default = 0.9]
     pub owner_speaks_share: f64,
-    /// The posterior at which the line owner is *identified*.
-    pub accept: f64,
-    /// T0: the number is this user's alone.
+    /// The dialed number belongs to one user alone.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.999]
     pub assigned: f64,
-    /// T1 from a peer that is known.
+    /// Forwarding headers and carriers' fields of a peer that is known (a signature, an allow-list).
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.99]
     pub forwarding: f64,
-    /// T1 from anybody.
+    /// The same of anybody.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.7]
     pub forwarding_untrusted: f64,
-    /// T1 where it is weak: an identity that is asserted, Referred-By, or a place that a better one contradicts.
+    /// The same where they are weak: an asserted identity or Referred-By, or another place says something else.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.6]
     pub forwarding_hint: f64,
-    /// T2 with attestation A that was verified.
+    /// The caller's number is a user's, with a verified attestation A.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.95]
     pub caller_attested: f64,
-    /// Caller's number of a user's own (T2), neither attested nor failed.
+    /// The same of any other caller's number.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.85]
     pub caller: f64,
-    /// T2 whose verification failed.
+    /// The same when its verification failed.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.5]
     pub caller_failed: f64,
-    /// T2 for the speaker: that the user whose phone it is speaks, when the line is theirs.
+    /// How often whoever speaks from a user's phone is that user.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.8]
     pub caller_speaks: f64,
-    /// T3 that was verified.
+    /// A PASSporT that was verified.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.99]
     pub passport_verified: f64,
-    /// T3 that was only read.
+    /// A PASSporT that was only read.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.8]
     pub passport: f64,
-    /// A PIN that is one user's alone (T4).
+    /// A right PIN: how often it was given for the line's owner.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.98]
     pub pin: f64,
-    /// T4 for the speaker, as for T2.
+    /// How often whoever gives a PIN is its user.
+    #[schema(minimum = 0.01, maximum = 0.999_999)]
+    #[default = 0.9]
     pub pin_speaks: f64,
-}
-
-impl Default for EvidencePriors {
-    fn default() -> Self {
-        Self {
-            unknown_owner_share: 0.1,
-            owner_speaks_share: 0.9,
-            accept: 0.95,
-            assigned: 0.999,
-            forwarding: 0.99,
-            forwarding_untrusted: 0.7,
-            forwarding_hint: 0.6,
-            caller_attested: 0.95,
-            caller: 0.85,
-            caller_failed: 0.5,
-            caller_speaks: 0.8,
-            passport_verified: 0.99,
-            passport: 0.8,
-            pin: 0.98,
-            pin_speaks: 0.9,
-        }
-    }
 }
 
 impl EvidencePriors {

@@ -34,7 +34,7 @@ fn figures(criterion: &mut Criterion) {
             || (targets.clone(), nontargets.clone()),
             |(targets, nontargets)| {
                 let trials = Trials::new(targets, nontargets).expect("no score is NaN");
-                black_box(Figures::of(&trials, Kind::Ratios, &Cost::USUAL))
+                black_box(Figures::of(&trials, Kind::Ratios, Cost::USUAL))
             },
             BatchSize::PerIteration,
         );
@@ -65,7 +65,7 @@ fn figures(criterion: &mut Criterion) {
     group.bench_function(
         "intervals of 10 million trials, 100 draws of 1000 speakers",
         |bencher| {
-            bencher.iter(|| bootstrap(black_box(&paired), speakers, &Cost::USUAL, draws));
+            bencher.iter(|| bootstrap(black_box(&paired), speakers, Cost::USUAL, draws));
         },
     );
     group.finish();

@@ -4,6 +4,7 @@
 //! while so many calls are listened to? How long after their first word has a caller's name reached the model? How
 //! long does the model wait for `identify_caller` once it has?
 
+use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -156,23 +157,52 @@ async fn asked(peer: &Peer, call: &str) -> Vec<f64> {
     took
 }
 
-/// Prints the nearest-rank percentiles; of fewer than a hundred there is no 99th.
+/// Nearest-rank percentiles of some times in milliseconds.
+pub struct Percentiles {
+    pub median: f64,
+    ninetieth: f64,
+    pub ninety_ninth: f64,
+    worst: f64,
+    count: usize,
+}
+
+impl Percentiles {
+    pub fn of(took: &mut [f64]) -> Self {
+        took.sort_by(f64::total_cmp);
+        let at = |percent: usize| {
+            let rank = (took.len() * percent).div_ceil(100).saturating_sub(1);
+            took.get(rank).copied().unwrap_or(f64::NAN)
+        };
+        Self {
+            median: at(50),
+            ninetieth: at(90),
+            ninety_ninth: at(99),
+            worst: at(100),
+            count: took.len(),
+        }
+    }
+}
+
+/// Of fewer than a hundred there is no 99th.
+impl fmt::Display for Percentiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (percent, high) = match self.count {
+            0 => return f.write_str("nothing"),
+            100.. => (99, self.ninety_ninth),
+            _ => (90, self.ninetieth),
+        };
+        let Self {
+            median, worst, count, ..
+        } = self;
+        write!(
+            f,
+            "p50 {median:.1}, p{percent} {high:.1}, worst {worst:.1} (n = {count})"
+        )
+    }
+}
+
 fn times(what: &str, mut took: Vec<f64>) {
-    took.sort_by(f64::total_cmp);
-    let Some(worst) = took.last() else {
-        println!("{what}: nothing");
-        return;
-    };
-    let at = |percent: usize| took[(took.len() * percent).div_ceil(100).saturating_sub(1)];
-    let ninety_ninth = match took.len() {
-        100.. => format!("p99 {:.1}, ", at(99)),
-        _ => format!("p90 {:.1}, ", at(90)),
-    };
-    println!(
-        "{what}: p50 {:.1}, {ninety_ninth}worst {worst:.1} (n = {})",
-        at(50),
-        took.len()
-    );
+    println!("{what}: {}", Percentiles::of(&mut took));
 }
 
 /// A deployment with two users, enrolled or not, and these settings besides: the service and its address.

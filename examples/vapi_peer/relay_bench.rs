@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bench::{ALICE, NUMBER, SECRET, deploy};
+use crate::bench::{ALICE, NUMBER, Percentiles, SECRET, deploy};
 use crate::peer::Peer;
 
 /// Between the beginnings of two calls: fifty a second.
@@ -67,45 +67,6 @@ impl Times {
         self.news.extend(&other.news);
         self.tools.extend(&other.tools);
         self.transfers.extend(&other.transfers);
-    }
-}
-
-struct Percentiles {
-    median: f64,
-    ninety_ninth: f64,
-    worst: f64,
-    count: usize,
-}
-
-impl Percentiles {
-    /// By nearest rank.
-    fn of(took: &mut [f64]) -> Self {
-        took.sort_by(f64::total_cmp);
-        let at = |percent: usize| {
-            let rank = (took.len() * percent).div_ceil(100).saturating_sub(1);
-            took.get(rank).copied().unwrap_or(f64::NAN)
-        };
-        Self {
-            median: at(50),
-            ninety_ninth: at(99),
-            worst: at(100),
-            count: took.len(),
-        }
-    }
-}
-
-impl std::fmt::Display for Percentiles {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            median,
-            ninety_ninth,
-            worst,
-            count,
-        } = self;
-        write!(
-            f,
-            "p50 {median:.1}, p99 {ninety_ninth:.1}, worst {worst:.1} (n = {count})"
-        )
     }
 }
 

@@ -58,13 +58,10 @@ pub(super) struct CalibrateArgs {
         conflicts_with = "check"
     )]
     out: Option<PathBuf>,
-    /// Fit nothing, and write every checkpoint of every trial that would be fitted on as a line: cosine, speech, noise, codec
-    /// and, with --cohort, how like others both sides are. Similarities only, no voiceprints
+    /// Fit nothing, and write every checkpoint of every trial that would be fitted on as a line: cosine, speech, noise and
+    /// codec. Similarities only, no voiceprints
     #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "out"])]
     trials: Option<PathBuf>,
-    /// The protocol folder whose enrolments are those others
-    #[arg(long, value_name = "DIR", requires = "trials")]
-    cohort: Option<PathBuf>,
     /// Check the calibration in use
     #[arg(long)]
     check: bool,
@@ -128,7 +125,7 @@ pub(super) async fn run(args: CalibrateArgs, config: &Config, output: Output) ->
         .map(|path| names(path, &first.protocol, &more));
     let speakers = named.transpose()?;
     match &args.trials {
-        Some(path) => write_trials(&bench, &args, first, more, speakers, path, output),
+        Some(path) => write_trials(&bench, first, more, speakers, path, output),
         None => fit(&bench, &args, &first, &more, speakers, &chosen.card, output),
     }
 }
@@ -149,19 +146,14 @@ fn protocols(args: &CalibrateArgs) -> anyhow::Result<(Part, Vec<Part>)> {
     let first = parts.next().context("--protocol or --recorded is needed")??;
     let more = parts.collect::<Result<Vec<_>, _>>()?;
     for Part { protocol: other, .. } in &more {
-        enrol_alike(&first.protocol, other)?;
+        ensure!(
+            other.enroll.condition == first.protocol.enroll.condition,
+            "the protocols {} and {} enrol under different conditions",
+            first.protocol.name,
+            other.name
+        );
     }
     Ok((first, more))
-}
-
-fn enrol_alike(protocol: &Protocol, other: &Protocol) -> anyhow::Result<()> {
-    ensure!(
-        other.enroll.condition == protocol.enroll.condition,
-        "the protocols {} and {} enrol under different conditions",
-        protocol.name,
-        other.name
-    );
-    Ok(())
 }
 
 /// What the trials are scored by: the product, on the protocol's own enrolment and the chosen conditions.
@@ -204,7 +196,6 @@ fn benchmark<'a>(
 /// Writes every trial's score and what is known of it, for whoever fits elsewhere.
 fn write_trials(
     bench: &Benchmark<'_>,
-    args: &CalibrateArgs,
     first: Part,
     more: Vec<Part>,
     speakers: Option<BTreeSet<String>>,
@@ -212,14 +203,9 @@ fn write_trials(
     output: Output,
 ) -> anyhow::Result<bool> {
     check_file(path)?;
-    let cohort = args.cohort.as_deref().map(Protocol::read).transpose()?;
-    if let Some(cohort) = &cohort {
-        enrol_alike(&first.protocol, cohort)?;
-    }
     let parts: Vec<Part> = std::iter::once(first).chain(more).collect();
     let progress = Bar::new();
-    let (cohort, speakers) = (cohort.as_ref(), speakers.as_ref());
-    let written = write_trial_table(bench, &parts, cohort, speakers, &beside(path), &progress);
+    let written = write_trial_table(bench, &parts, speakers.as_ref(), &beside(path), &progress);
     let lines = written
         .map_err(anyhow::Error::from)
         .and_then(|lines| put_in_place(path).map(|()| lines))

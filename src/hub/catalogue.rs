@@ -8,40 +8,23 @@ use crate::voiceprint::{ModelId, Recipe};
 
 use super::error::{BadEntry, HubError};
 
+/// Entries by their names, each with its file.
+macro_rules! entries {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../models/catalogue/", $name, ".toml")))),+]
+    };
+}
+
 /// The entries of `models/catalogue`.
-const EMBEDDED: &[(&str, &str)] = &[
-    (
-        "ecapa512-lm",
-        include_str!("../../models/catalogue/ecapa512-lm.toml"),
-    ),
-    (
-        "eres2net-en-voxceleb",
-        include_str!("../../models/catalogue/eres2net-en-voxceleb.toml"),
-    ),
-    (
-        "redimnet2-b3-lm",
-        include_str!("../../models/catalogue/redimnet2-b3-lm.toml"),
-    ),
-    (
-        "speakernet",
-        include_str!("../../models/catalogue/speakernet.toml"),
-    ),
-    (
-        "titanet-large",
-        include_str!("../../models/catalogue/titanet-large.toml"),
-    ),
-    (
-        "titanet-small",
-        include_str!("../../models/catalogue/titanet-small.toml"),
-    ),
-    (
-        "wespeaker-campplus-lm",
-        include_str!("../../models/catalogue/wespeaker-campplus-lm.toml"),
-    ),
-    (
-        "wespeaker-resnet34-lm",
-        include_str!("../../models/catalogue/wespeaker-resnet34-lm.toml"),
-    ),
+const EMBEDDED: &[(&str, &str)] = entries![
+    "ecapa512-lm",
+    "eres2net-en-voxceleb",
+    "redimnet2-b3-lm",
+    "speakernet",
+    "titanet-large",
+    "titanet-small",
+    "wespeaker-campplus-lm",
+    "wespeaker-resnet34-lm",
 ];
 
 /// The largest file that is ever fetched where nobody has published a size: 1 GiB.

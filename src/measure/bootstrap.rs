@@ -78,7 +78,7 @@ const SPEAKER: u32 = LAST_OF_STEP - 1;
 pub fn bootstrap(
     trials: &[Paired],
     speakers: usize,
-    cost: &Cost,
+    cost: Cost,
     draws: Draws,
 ) -> Result<Option<Intervals>, MetricError> {
     let rows = rows(trials, speakers)?;
@@ -179,7 +179,7 @@ fn rows(trials: &[Paired], speakers: usize) -> Result<Vec<Row>, MetricError> {
 }
 
 /// The figures of one draw; `None` when it holds only one kind of trial.
-fn replicate(rows: &[Row], speakers: usize, cost: &Cost, rng: &mut Rng) -> Option<Drawn> {
+fn replicate(rows: &[Row], speakers: usize, cost: Cost, rng: &mut Rng) -> Option<Drawn> {
     let drawn = times_drawn(speakers, rng);
     let (mut of_targets, mut of_nontargets) = (0.0, 0.0);
     let mut open = Step {
@@ -257,8 +257,8 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_interval_and_it_holds_the_figure() {
         let trials = pairs(40, 1.5);
-        let one = bootstrap(&trials, 40, &Cost::USUAL, DRAWS).unwrap().unwrap();
-        let two = bootstrap(&trials, 40, &Cost::USUAL, DRAWS).unwrap().unwrap();
+        let one = bootstrap(&trials, 40, Cost::USUAL, DRAWS).unwrap().unwrap();
+        let two = bootstrap(&trials, 40, Cost::USUAL, DRAWS).unwrap().unwrap();
         assert_eq!(one, two);
         let scores = |target| {
             trials
@@ -280,10 +280,10 @@ mod tests {
         let trials = pairs(12, 2.0);
         let backward: Vec<_> = trials.iter().rev().copied().collect();
         assert_eq!(
-            bootstrap(&trials, 12, &Cost::USUAL, DRAWS)
+            bootstrap(&trials, 12, Cost::USUAL, DRAWS)
                 .unwrap()
                 .map(|found| found.eer),
-            bootstrap(&backward, 12, &Cost::USUAL, DRAWS)
+            bootstrap(&backward, 12, Cost::USUAL, DRAWS)
                 .unwrap()
                 .map(|found| found.eer)
         );
@@ -292,11 +292,11 @@ mod tests {
     #[test]
     fn what_cannot_be_drawn_from_is_refused_with_the_reason() {
         let mut trials = pairs(3, 1.0);
-        let fault = bootstrap(&trials, 2, &Cost::USUAL, DRAWS).unwrap_err();
+        let fault = bootstrap(&trials, 2, Cost::USUAL, DRAWS).unwrap_err();
         assert!(fault.to_string().contains("speaker 2 of 2"), "{fault}");
         trials[4].score = f64::NAN;
-        assert!(bootstrap(&trials, 3, &Cost::USUAL, DRAWS).is_err());
-        assert!(bootstrap(&trials[..1], 3, &Cost::USUAL, DRAWS).is_err());
+        assert!(bootstrap(&trials, 3, Cost::USUAL, DRAWS).is_err());
+        assert!(bootstrap(&trials[..1], 3, Cost::USUAL, DRAWS).is_err());
     }
 
     #[test]

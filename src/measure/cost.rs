@@ -2,70 +2,53 @@
 
 use std::f64::consts::LN_2;
 
-use serde::Serialize;
-
 use super::error::MetricError;
 use super::hull::{Hull, softplus};
 use super::trials::{Rates, Trials};
 
-/// An operating point: how likely a target is before anything is heard, and what each error costs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// An operating point: how likely a target is before anything is heard. A miss and a false alarm cost the same; where they
+/// do not, that is another prior (`p c_miss` to `(1 - p) c_fa`).
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cost {
     p_target: f64,
-    c_miss: f64,
-    c_fa: f64,
 }
 
 impl Cost {
-    /// The point of the contract's `min_dcf` and `act_dcf`: a target in a hundred, equal costs.
-    pub const USUAL: Self = Self {
-        p_target: 0.01,
-        c_miss: 1.0,
-        c_fa: 1.0,
-    };
+    /// The point of the contract's `min_dcf` and `act_dcf`: a target in a hundred.
+    pub const USUAL: Self = Self { p_target: 0.01 };
 
-    /// An operating point.
+    /// An operating point at this prior of a target.
     ///
     /// # Errors
-    /// [`MetricError::Cost`] when the prior is not between 0 and 1 or a cost is not above 0.
-    pub fn new(p_target: f64, c_miss: f64, c_fa: f64) -> Result<Self, MetricError> {
-        let possible = p_target > 0.0 && p_target < 1.0;
-        let charged = [c_miss, c_fa].iter().all(|cost| *cost > 0.0 && cost.is_finite());
-        if possible && charged {
-            Ok(Self {
-                p_target,
-                c_miss,
-                c_fa,
-            })
+    /// [`MetricError::Prior`] when it is not between 0 and 1.
+    pub fn at(p_target: f64) -> Result<Self, MetricError> {
+        if p_target > 0.0 && p_target < 1.0 {
+            Ok(Self { p_target })
         } else {
-            Err(MetricError::Cost {
-                p_target,
-                c_miss,
-                c_fa,
-            })
+            Err(MetricError::Prior { p_target })
         }
     }
 
     /// The prior of a target.
-    pub const fn p_target(&self) -> f64 {
+    pub const fn p_target(self) -> f64 {
         self.p_target
     }
 
     /// The threshold on a log-likelihood ratio that costs least when the ratios are right (Bayes):
-    /// `ln((1 - p) c_fa / (p c_miss))`.
-    pub(crate) fn bayes_threshold(&self) -> f64 {
-        ((1.0 - self.p_target) * self.c_fa).ln() - (self.p_target * self.c_miss).ln()
+    /// `ln((1 - p) / p)`.
+    pub(crate) fn bayes_threshold(self) -> f64 {
+        (1.0 - self.p_target).ln() - self.p_target.ln()
     }
 
     /// The detection cost of these rates over that of deciding without listening (NIST SRE evaluation
     /// plans, `C_norm`).
-    pub fn of(&self, rates: Rates) -> f64 {
-        let (misses, alarms) = (self.c_miss * self.p_target, self.c_fa * (1.0 - self.p_target));
+    pub fn of(self, rates: Rates) -> f64 {
+        let (misses, alarms) = (self.p_target, 1.0 - self.p_target);
         (misses * rates.miss + alarms * rates.false_alarm) / misses.min(alarms)
     }
 
     /// The cost at the best threshold on these trials themselves.
-    pub fn least(&self, hull: &Hull) -> f64 {
+    pub fn least(self, hull: &Hull) -> f64 {
         // The cost is linear in the rates, so no point of the curve is better than the best corner.
         hull.corners()
             .map(|rates| self.of(rates))
@@ -73,7 +56,7 @@ impl Cost {
     }
 
     /// The cost of deciding by the scores as log-likelihood ratios.
-    pub fn actual(&self, llrs: &Trials) -> f64 {
+    pub fn actual(self, llrs: &Trials) -> f64 {
         self.of(llrs.rates_at(self.bayes_threshold()))
     }
 }
@@ -93,15 +76,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operating_point_needs_a_prior_between_nought_and_one_and_costs() {
-        assert_eq!(Cost::new(0.01, 1.0, 1.0), Ok(Cost::USUAL));
-        for (p, miss, fa) in [
-            (0.0, 1.0, 1.0),
-            (1.0, 1.0, 1.0),
-            (f64::NAN, 1.0, 1.0),
-            (0.5, 0.0, 1.0),
-        ] {
-            assert!(Cost::new(p, miss, fa).is_err());
+    fn an_operating_point_needs_a_prior_between_nought_and_one() {
+        assert_eq!(Cost::at(0.01), Ok(Cost::USUAL));
+        for prior in [0.0, 1.0, f64::NAN] {
+            assert!(Cost::at(prior).is_err());
         }
         assert!((Cost::USUAL.bayes_threshold() - 99f64.ln()).abs() < 1e-12);
     }

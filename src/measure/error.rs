@@ -21,17 +21,11 @@ pub enum MetricError {
         /// The class that is missing.
         missing: &'static str,
     },
-    /// A prior or cost that weighs nothing or everything.
-    #[error(
-        "a target prior of {p_target} with costs {c_miss} and {c_fa}: the prior lies between 0 and 1, costs above 0"
-    )]
-    Cost {
+    /// A prior that weighs nothing or everything.
+    #[error("a target prior of {p_target}: it lies between 0 and 1")]
+    Prior {
         /// The prior probability of a target trial.
         p_target: f64,
-        /// The cost of a miss.
-        c_miss: f64,
-        /// The cost of a false alarm.
-        c_fa: f64,
     },
     /// A speaker's index is beyond the number of speakers.
     #[error("trial {at} names speaker {speaker} of {speakers}: speakers count from 0")]

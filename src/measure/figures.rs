@@ -40,7 +40,7 @@ pub struct Figures {
 
 impl Figures {
     /// The figures of some trials at an operating point.
-    pub fn of(trials: &Trials, kind: Kind, cost: &Cost) -> Self {
+    pub fn of(trials: &Trials, kind: Kind, cost: Cost) -> Self {
         let hull = Hull::of(trials);
         let of_llrs = kind == Kind::Ratios;
         let (targets, nontargets) = (trials.targets().len(), trials.nontargets().len());

@@ -53,7 +53,7 @@ impl CallerIntake {
         other.clear();
     }
 
-    /// Appends the rest, as if silence followed. A push after it begins a new stream.
+    /// Ends the stream: appends the rest, as if silence followed.
     pub fn finish(&mut self, out: &mut Vec<f32>) {
         let Some(OtherSide { intake, gate, heard }) = &mut self.other else {
             return self.caller.finish(out);
@@ -63,8 +63,6 @@ impl CallerIntake {
         intake.finish(other);
         gate.push(caller, other, out);
         gate.finish(out);
-        caller.clear();
-        other.clear();
     }
 
     /// How much of what came was digital silence, 0 to 1.

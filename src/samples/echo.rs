@@ -109,14 +109,13 @@ impl EchoGate {
         }
     }
 
-    /// Appends the rest, as if silence followed. A push after it begins a new stream.
+    /// Ends the stream: appends the rest, as if silence followed.
     pub fn finish(&mut self, out: &mut Vec<f32>) {
         let left = self.caller.len();
         let silence = vec![0.0; left.next_multiple_of(HOP * SPARSE) + Self::DELAY];
         let known = out.len();
         self.push(&silence, &silence, out);
         out.truncate(known + left);
-        *self = Self::new();
     }
 
     /// Brings the next hop of both channels down to 4 kHz.

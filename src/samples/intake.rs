@@ -90,13 +90,11 @@ impl Intake {
         self.resampler.push(&self.picked, out);
     }
 
-    /// Appends the rest, as if silence followed. A push after it begins a new stream.
+    /// Ends the stream: appends the rest, as if silence followed.
     pub fn finish(&mut self, out: &mut Vec<f32>) {
-        self.phase = 0;
         let known = out.len();
         self.resampler.finish(out);
         self.filter(&mut out[known..]);
-        self.high_pass = self.high_pass.take().map(|_| HighPass::default());
     }
 }
 

@@ -215,7 +215,7 @@ fn make_lists(args: &InitArgs, output: Output) -> anyhow::Result<()> {
 }
 
 fn judge_scores(args: &ScoreArgs, output: Output) -> anyhow::Result<()> {
-    let cost = Cost::new(args.p_target, 1.0, 1.0).map_err(|fault| Usage(format!("--p-target: {fault}")))?;
+    let cost = Cost::at(args.p_target).map_err(|fault| Usage(format!("--p-target: {fault}")))?;
     let trials = read_trials(&args.key, args.key_format)?;
     let scores = read_scores(&args.scores, args.score_format.unwrap_or(args.key_format))?;
     let kind = if args.ratios {
@@ -223,8 +223,8 @@ fn judge_scores(args: &ScoreArgs, output: Output) -> anyhow::Result<()> {
     } else {
         Kind::Similarities
     };
-    let judged = judge(&trials, &scores, kind, &cost, args.replicates)?;
-    output.result(&judged, || figures_text(&judged.figures, &cost, judged.eer_ci95))
+    let judged = judge(&trials, &scores, kind, cost, args.replicates)?;
+    output.result(&judged, || figures_text(&judged.figures, cost, judged.eer_ci95))
 }
 
 fn convert(args: &ConvertArgs, output: Output) -> anyhow::Result<()> {
@@ -316,7 +316,7 @@ fn judge(
     trials: &[ListedTrial],
     scores: &[ListedScore],
     kind: Kind,
-    cost: &Cost,
+    cost: Cost,
     replicates: usize,
 ) -> anyhow::Result<Judged> {
     let (mut paired, speakers) = join(trials, scores)?;
@@ -342,7 +342,7 @@ fn judge(
     })
 }
 
-fn figures_of(paired: &[Paired], kind: Kind, cost: &Cost) -> Result<Figures, MetricError> {
+fn figures_of(paired: &[Paired], kind: Kind, cost: Cost) -> Result<Figures, MetricError> {
     let of = |target| {
         let of_kind = paired.iter().filter(|one| one.target == target);
         of_kind.map(|one| one.score).collect()

@@ -14,7 +14,7 @@ fn maybe(figure: Option<f64>) -> String {
 }
 
 /// The figures of some trials.
-pub(super) fn figures_text(figures: &Figures, cost: &Cost, interval: Option<[f64; 2]>) -> String {
+pub(super) fn figures_text(figures: &Figures, cost: Cost, interval: Option<[f64; 2]>) -> String {
     let between = interval.map_or_else(String::new, |[low, high]| {
         format!(" ({} to {})", percent(low), percent(high))
     });
@@ -38,7 +38,7 @@ pub(super) fn text(protocol: &Protocol, outcome: &Outcome, out: Option<&Path>) -
     let _ = writeln!(
         said,
         "{}",
-        figures_text(&details.figures, &Cost::USUAL, metrics.eer_ci95)
+        figures_text(&details.figures, Cost::USUAL, metrics.eer_ci95)
     );
     let _ = writeln!(
         said,

@@ -93,7 +93,6 @@ impl Cache {
     }
 }
 
-#[cfg(unix)]
 fn own_folder(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
@@ -102,7 +101,6 @@ fn own_folder(path: &Path) -> std::io::Result<()> {
         .create(path)
 }
 
-#[cfg(unix)]
 fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     std::fs::OpenOptions::new()
@@ -111,16 +109,6 @@ fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
         .truncate(true)
         .mode(0o600)
         .open(path)
-}
-
-#[cfg(not(unix))]
-fn own_folder(path: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(path)
-}
-
-#[cfg(not(unix))]
-fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
-    std::fs::File::create(path)
 }
 
 #[cfg(test)]

@@ -294,33 +294,24 @@ pub(super) fn worst(protocol: &Protocol, judged: &[Judged<'_>], targets: bool) -
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
-    use super::super::super::protocol::{Side, Tables};
+    use super::super::super::protocol::Tables;
+    use super::super::heard_protocol::tests::{protocol, recording};
     use super::*;
     use crate::voiceprint::{Bandwidth, Embedding};
 
     /// A protocol of one model, of whom every second of so many tests is; the condition of a test by its place.
-    fn protocol(conditions: &[&str], tests: usize, condition: impl Fn(usize) -> u16) -> Protocol {
+    fn calls(conditions: &[&str], tests: usize, condition: impl Fn(usize) -> u16) -> Protocol {
         let trial = |test: usize| Trial {
             model: 0,
             test: test as u32,
             condition: condition(test),
             target: test.is_multiple_of(2),
         };
-        Protocol {
-            name: "t".to_owned(),
-            description: String::new(),
-            audio: PathBuf::new(),
-            enroll: Side::default(),
-            test: Side::default(),
-            tables: Tables {
-                trials: (0..tests).map(trial).collect(),
-                conditions: conditions.iter().map(|name| (*name).to_owned()).collect(),
-                ..Tables::default()
-            },
-            sha256: String::new(),
-        }
+        protocol(Tables {
+            trials: (0..tests).map(trial).collect(),
+            conditions: conditions.iter().map(|name| (*name).to_owned()).collect(),
+            ..Tables::default()
+        })
     }
 
     fn heard(is_heard: bool) -> HeardRecording {
@@ -329,18 +320,11 @@ mod tests {
             net_s: 3.0,
             over: Bandwidth::Narrow,
         });
-        HeardRecording {
-            checkpoints: vec![Prints {
-                print,
-                ..Prints::default()
-            }],
-            checks: Vec::new(),
-            windows: Vec::new(),
-            silence: None,
-            spans: Vec::new(),
-            audio_s: 3.0,
-            work_s: 0.0,
-        }
+        let prints = Prints {
+            print,
+            ..Prints::default()
+        };
+        recording(vec![prints], Vec::new())
     }
 
     /// The conditions of a run over `phone` in which some of the tests were not heard.
@@ -370,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_condition_counts_its_own_tests_that_gave_no_voice() {
-        let protocol = protocol(&["landline", "street"], 200, |test| u16::from(test >= 100));
+        let protocol = calls(&["landline", "street"], 200, |test| u16::from(test >= 100));
         let found = conditions(&protocol, |test| test < 160);
         assert_eq!(found["landline"].failure_to_acquire, 0.0);
         assert_eq!(found["street"].failure_to_acquire, 0.4);
@@ -378,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_condition_with_the_name_of_the_run_is_not_the_run() {
-        let protocol = protocol(&["", "phone"], 6, |test| u16::from(test >= 4));
+        let protocol = calls(&["", "phone"], 6, |test| u16::from(test >= 4));
         let found = conditions(&protocol, |test| test < 4);
         let trials = |name: &str| found[name].figures.map(|figures| figures.trials);
         assert_eq!((trials("phone"), trials("phone/phone")), (Some(4), Some(2)));

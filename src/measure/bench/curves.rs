@@ -58,7 +58,7 @@ pub(super) fn curves(
     let hull = Hull::of(ranked);
     let cost = |log_odds: f64| {
         let p_target = 1.0 / (1.0 + (-log_odds).exp());
-        let cost = super::super::cost::Cost::new(p_target, 1.0, 1.0).ok()?;
+        let cost = super::super::cost::Cost::at(p_target).ok()?;
         Some([log_odds, cost.actual(ranked), cost.least(&hull)])
     };
     Curves {

@@ -87,13 +87,14 @@ fn checkpoints_by_span(heard: &HeardRecording) -> [Option<usize>; EDGES.len()] {
 #[cfg(test)]
 mod tests {
     use super::super::heard::{Print, Prints};
+    use super::super::heard_protocol::tests::recording;
     use super::*;
     use crate::voiceprint::{Bandwidth, Embedding};
 
     #[test]
     fn a_test_counts_once_a_span_by_its_last_look_with_a_voice() {
         let print = Print {
-            voice: Embedding::from_direction(vec![1.0, 0.0]).unwrap(),
+            voice: Embedding::at_degrees(0.0),
             net_s: 1.0,
             over: Bandwidth::Wide,
         };
@@ -102,22 +103,14 @@ mod tests {
             print: heard.then(|| print.clone()),
             ..Prints::default()
         };
-        let heard = HeardRecording {
-            checkpoints: vec![
-                checkpoint(0.5, true),
-                checkpoint(1.2, false),
-                checkpoint(2.0, true),
-                checkpoint(2.5, true),
-                checkpoint(40.0, true),
-            ],
-            checks: Vec::new(),
-            windows: Vec::new(),
-            silence: None,
-            spans: Vec::new(),
-            audio_s: 60.0,
-            work_s: 1.0,
-        };
-        let spans = checkpoints_by_span(&heard);
+        let checkpoints = vec![
+            checkpoint(0.5, true),
+            checkpoint(1.2, false),
+            checkpoint(2.0, true),
+            checkpoint(2.5, true),
+            checkpoint(40.0, true),
+        ];
+        let spans = checkpoints_by_span(&recording(checkpoints, Vec::new()));
         assert_eq!(spans[..3], [None, Some(3), None]);
         assert_eq!(spans[7], Some(4));
     }

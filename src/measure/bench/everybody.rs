@@ -30,7 +30,7 @@ pub(super) fn hear_all(
     hear_under(bench, protocol, &bench.tests, all_on_the_way, progress)
 }
 
-/// The same with tests under these conditions; under none, only the enrolments are heard.
+/// The same with tests under these conditions.
 pub(super) fn hear_under(
     bench: &Benchmark<'_>,
     protocol: &Protocol,

@@ -170,7 +170,7 @@ impl Judge<'_> {
         let unheard = self.models.iter().filter(|model| model.is_none()).count();
         Ok(Details {
             figures: figures(decided_on, self.kind())?,
-            cosine_figures: Figures::of(&cosines, Kind::Similarities, &Cost::USUAL),
+            cosine_figures: Figures::of(&cosines, Kind::Similarities, Cost::USUAL),
             intervals: self.intervals(judged)?,
             strangers_searched: set.counts().1,
             search_intervals: search_intervals(self.bench, self.protocol, condition_runs)?,
@@ -314,7 +314,7 @@ impl Judge<'_> {
             replicates: self.bench.replicates.min(affordable),
             seed: self.bench.seed,
         };
-        Ok(bootstrap(&paired, tables.speakers.len(), &Cost::USUAL, draws)?)
+        Ok(bootstrap(&paired, tables.speakers.len(), Cost::USUAL, draws)?)
     }
 }
 

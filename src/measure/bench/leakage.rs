@@ -57,7 +57,7 @@ pub(super) fn leakage(protocol: &Protocol, sides: &Sides<'_>) -> Result<Option<L
     let compared = spoken.iter().map(Vec::len).sum::<usize>();
     let eer = |[nontargets, targets]: [Vec<f64>; 2]| {
         let trials = Trials::new(targets, nontargets).ok()?;
-        Some(Figures::of(&trials, Kind::Similarities, &Cost::USUAL).eer)
+        Some(Figures::of(&trials, Kind::Similarities, Cost::USUAL).eer)
     };
     let (Some(without), Some(with)) = (eer(silent), eer(spoken)) else {
         return Ok(None);

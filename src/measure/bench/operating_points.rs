@@ -211,7 +211,7 @@ fn rostered(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::super::protocol::Speaker;
     use super::super::benchmark::tests::{benchmark, models};
     use super::super::heard::{Print, Prints};
@@ -219,7 +219,8 @@ mod tests {
     use super::*;
     use crate::voiceprint::{Bandwidth, Embedding};
 
-    fn tables(model_speakers: &[u32], test_speakers: &[u32]) -> Tables {
+    /// A model and a test of each of these; of ten people, or as many as there are tests.
+    pub(in super::super) fn tables(model_speakers: &[u32], test_speakers: &[u32]) -> Tables {
         let speaker = |nth: usize| Speaker {
             name: format!("s{nth}"),
             groups: Vec::new(),
@@ -227,7 +228,7 @@ mod tests {
         Tables {
             models: model_speakers.iter().map(ToString::to_string).collect(),
             tests: (0..test_speakers.len()).map(|nth| format!("{nth}.wav")).collect(),
-            speakers: (0..10).map(speaker).collect(),
+            speakers: (0..test_speakers.len().max(10)).map(speaker).collect(),
             model_speakers: model_speakers.to_vec(),
             test_speakers: test_speakers.to_vec(),
             ..Tables::default()

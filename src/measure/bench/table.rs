@@ -1,6 +1,6 @@
 //! Every checkpoint of every trial as a line, with all that might say how far its cosine is to be believed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
@@ -15,43 +15,27 @@ use super::heard::{HeardRecording, Print, Prints};
 use super::score::{cosine, enrol};
 use crate::verdict::Quality;
 
-/// How many of the cohort a side is normalised by: those that it is most like.
-const NEAREST: usize = 40;
-
 /// The columns.
 const HEADER: &str = "protocol\tcondition\tcheckpoint\tmodel\ttest\tmodel_speaker\ttest_speaker\ttarget\tbandwidth\tcosine\t\
-                      call_s\tenrolled_s\tclips\tsnr_db\tclipping\tenrolled_mean\tenrolled_sd\tcall_mean\tcall_sd";
-
-/// Mean and standard deviation of a side's cosines with the cohort's most similar.
-type Likeness = Option<(f64, f64)>;
+                      call_s\tenrolled_s\tclips\tsnr_db\tclipping";
 
 /// Writes a table of every checkpoint of every trial of some protocols, heard as they are to be fitted on: real calls under
-/// their own condition, others under each of the benchmark's, and of enrolments of the very calls no target trial; `cohort` is a protocol whose
-/// enrolments are what both sides are held against (adaptive symmetric normalisation; Matejka et al. 2017). With
-/// `speakers`, trials among them alone, by name. A checkpoint's
-/// name is its number on the way, `end` for the last. Nobody's voice is in the table: similarities only. Gives the
-/// number of lines.
+/// their own condition, others under each of the benchmark's, and of enrolments of the very calls no target trial. With
+/// `speakers`, trials among them alone, by name. A checkpoint's name is its number on the way, `end` for the last. Nobody's
+/// voice is in the table: similarities only. Gives the number of lines.
 ///
 /// # Errors
 /// [`BenchError`]: what stopped the hearing or the writing.
 pub fn write_trial_table(
     bench: &Benchmark<'_>,
     parts: &[Part],
-    cohort: Option<&Protocol>,
     speakers: Option<&BTreeSet<String>>,
     path: &Path,
     progress: &dyn Progress,
 ) -> Result<usize, BenchError> {
-    let cohort = match cohort {
-        Some(cohort) => {
-            let heard = hear_under(bench, cohort, &[], false, progress)?;
-            enrol(cohort, &heard.clips, HeardRecording::print)?
-        }
-        None => Vec::new(),
-    };
     let mut tables = Vec::with_capacity(parts.len());
     for part in parts {
-        tables.push(lines(bench, part, &cohort, speakers, progress)?);
+        tables.push(lines(bench, part, speakers, progress)?);
     }
     to_file(path, |file| {
         writeln!(file, "{HEADER}")?;
@@ -67,7 +51,6 @@ pub fn write_trial_table(
 fn lines(
     bench: &Benchmark<'_>,
     part: &Part,
-    cohort: &[Option<Print>],
     speakers: Option<&BTreeSet<String>>,
     progress: &dyn Progress,
 ) -> Result<Vec<String>, BenchError> {
@@ -80,15 +63,13 @@ fn lines(
         protocol,
         voices: &voices,
         models: &models,
-        cohort,
-        enrolled: HashMap::new(),
         lines: Vec::new(),
     };
     let name = |speaker: u32| &protocol.tables.speakers[speaker as usize].name;
     let counts = |speaker: u32| speakers.is_none_or(|own| own.contains(name(speaker)));
     for (at, condition) in conditions.iter().enumerate() {
         let condition = condition.condition().to_string();
-        // The trials of a test together: what the cohort says of a checkpoint is asked once.
+        // The lines of a test stand together, checkpoint by checkpoint.
         let mut by_test: Vec<Vec<&Trial>> = vec![Vec::new(); protocol.tables.tests.len()];
         for trial in &protocol.tables.trials {
             let both = [
@@ -112,9 +93,6 @@ struct Table<'a> {
     protocol: &'a Protocol,
     voices: &'a Voices,
     models: &'a [Option<Print>],
-    cohort: &'a [Option<Print>],
-    /// What the cohort says of each model.
-    enrolled: HashMap<u32, Likeness>,
     lines: Vec<String>,
 }
 
@@ -127,9 +105,8 @@ impl Table<'_> {
             } else {
                 at.to_string()
             };
-            let of_call = likeness(self.cohort, checkpoint.print.as_ref());
             for trial in trials {
-                let line = self.line(condition, &name, checkpoint, trial, of_call)?;
+                let line = self.line(condition, &name, checkpoint, trial)?;
                 self.lines.extend(line);
             }
         }
@@ -138,12 +115,11 @@ impl Table<'_> {
 
     /// `None` where one of the sides could not be heard.
     fn line(
-        &mut self,
+        &self,
         condition: &str,
         name: &str,
         checkpoint: &Prints,
         trial: &Trial,
-        call: Likeness,
     ) -> Result<Option<String>, BenchError> {
         let (tables, model) = (&self.protocol.tables, trial.model as usize);
         let test = trial.test as usize;
@@ -153,12 +129,10 @@ impl Table<'_> {
             return Ok(None);
         };
         let (net_s, enrolled_s) = (print.map(|print| print.net_s), enrolled.map(|print| print.net_s));
-        let of_model = self.enrolled.entry(trial.model);
-        let enrolled = *of_model.or_insert_with(|| likeness(self.cohort, self.models[model].as_ref()));
         let speaker = |speaker: u32| tables.speakers[speaker as usize].name.as_str();
         let clips = &self.voices.clips[model];
         let quality = checkpoint.quality;
-        let line: [&dyn Display; 19] = [
+        let line: [&dyn Display; 15] = [
             &self.protocol.name,
             &condition,
             &name,
@@ -174,10 +148,6 @@ impl Table<'_> {
             &clips.len(),
             &rounded(quality.and_then(|quality| quality.snr_db)),
             &rounded(quality.map(|Quality { clipping, .. }| clipping)),
-            &rounded(enrolled.map(|(mean, _)| mean)),
-            &rounded(enrolled.map(|(_, spread)| spread)),
-            &rounded(call.map(|(mean, _)| mean)),
-            &rounded(call.map(|(_, spread)| spread)),
         ];
         Ok(Some(line.map(ToString::to_string).join("\t")))
     }
@@ -186,50 +156,4 @@ impl Table<'_> {
 /// Six decimals, or a dash for what is not known.
 fn rounded(figure: Option<f64>) -> String {
     figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.6}"))
-}
-
-/// How like the cohort a voice is; `None` where fewer of them were heard than are asked for.
-fn likeness(cohort: &[Option<Print>], print: Option<&Print>) -> Likeness {
-    let cosine = |other: &Option<Print>| cosine(other.as_ref(), print).ok().flatten();
-    let mut cosines: Vec<f64> = cohort.iter().filter_map(cosine).collect();
-    if cosines.len() < NEAREST {
-        return None;
-    }
-    cosines.sort_unstable_by(|a, b| b.total_cmp(a));
-    cosines.truncate(NEAREST);
-    let count = cosines.len() as f64;
-    let mean = cosines.iter().sum::<f64>() / count;
-    let variance = cosines.iter().map(|cosine| (cosine - mean).powi(2)).sum::<f64>() / count;
-    Some((mean, variance.sqrt()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::voiceprint::Embedding;
-
-    #[test]
-    fn a_voice_is_held_against_those_of_the_cohort_that_it_is_most_like() {
-        let at = |degrees: f32| {
-            Some(Print {
-                voice: Embedding::at_degrees(degrees),
-                net_s: 3.0,
-                over: crate::voiceprint::Bandwidth::Wide,
-            })
-        };
-        // Half of the nearest at 0 and half at 60 degrees; those behind say nothing.
-        let mut cohort: Vec<_> = (0..NEAREST)
-            .map(|nth| at(if nth % 2 == 0 { 0.0 } else { 60.0 }))
-            .collect();
-        let near = |cohort: &[Option<Print>]| likeness(cohort, at(0.0).as_ref());
-        let (mean, spread) = near(&cohort).unwrap();
-        assert!(
-            (mean - 0.75).abs() < 1e-6 && (spread - 0.25).abs() < 1e-6,
-            "{mean} {spread}"
-        );
-        cohort.extend((0..20).map(|_| at(180.0)));
-        assert_eq!(near(&cohort), Some((mean, spread)));
-        assert_eq!(near(&cohort[..NEAREST - 1]), None);
-        assert_eq!(likeness(&cohort, None), None);
-    }
 }

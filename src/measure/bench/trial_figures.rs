@@ -22,7 +22,7 @@ pub(super) fn figures(
             of_kind.map(|(_, one)| score(&one)).collect()
         };
         let trials = Trials::new(of_kind(true), of_kind(false))?;
-        Ok(Figures::of(&trials, kind, &Cost::USUAL))
+        Ok(Figures::of(&trials, kind, Cost::USUAL))
     };
     let said = of(|one| one.score)?;
     if scored.clone().all(|(_, one)| one.is_heard()) {

@@ -159,11 +159,12 @@ fn sequences(heard: &HeardProtocol<'_>) -> Vec<Sequence> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::protocol::{Speaker, Tables};
+    use super::super::super::protocol::Protocol;
     use super::super::benchmark::tests::{benchmark, models};
     use super::super::everybody::Voices;
     use super::super::heard::HeardRecording;
     use super::super::heard_protocol::tests::{heard, protocol, recording};
+    use super::super::operating_points::tests::tables;
     use super::*;
 
     /// So many windows of one voice of forty, which have nothing in common.
@@ -172,21 +173,13 @@ mod tests {
         vec![Embedding::from_direction(direction).unwrap(); windows]
     }
 
-    /// As many people, each with one call.
-    fn tables(people: usize) -> Tables {
-        let speaker = |nth: usize| Speaker {
-            name: format!("s{nth}"),
-            groups: Vec::new(),
-        };
-        Tables {
-            tests: (0..people).map(|nth| format!("{nth}.wav")).collect(),
-            speakers: (0..people).map(speaker).collect(),
-            test_speakers: (0..people as u32).collect(),
-            ..Tables::default()
-        }
+    /// 31 people, each with one call.
+    fn people() -> Protocol {
+        let every: Vec<u32> = (0..31).collect();
+        protocol(tables(&[], &every))
     }
 
-    /// A call of each of 31 people.
+    /// A call of each of them.
     fn calls() -> Vec<HeardRecording> {
         (0..31).map(|who| recording(Vec::new(), voice(who, 6))).collect()
     }
@@ -195,7 +188,7 @@ mod tests {
     fn one_call_of_two_voices_weakens_the_test_and_is_named() {
         let models = models();
         let bench = benchmark(&models);
-        let protocol = protocol(tables(31));
+        let protocol = people();
         let fit =
             |calls, in_use: Option<&VoiceTest>| voice_test(&heard(&bench, &protocol, calls), in_use).unwrap();
         let alone = fit(calls(), None);
@@ -226,7 +219,7 @@ mod tests {
     fn a_recording_counts_once_under_however_many_conditions() {
         let models = models();
         let bench = benchmark(&models);
-        let protocol = protocol(tables(31));
+        let protocol = people();
         let mut heard = heard(&bench, &protocol, calls());
         let once = voice_test(&heard, None).unwrap();
         assert_eq!(once.test.false_alarm, rounded(3.0 / 31.0));

@@ -39,6 +39,7 @@ pub(super) enum Kind {
 }
 
 /// A call to be made.
+#[derive(Clone)]
 pub(super) struct Planned {
     pub kind: Kind,
     /// The address of the WebSocket.

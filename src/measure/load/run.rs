@@ -184,18 +184,18 @@ impl Test<'_> {
     }
 
     /// What the calls of a line are like.
-    fn line(&self, line: usize, run: Uuid) -> Line {
+    fn line(&self, line: usize, run: Uuid) -> Planned {
         let track = &self.tracks[line / 2 % self.tracks.len()];
         let kind = [Kind::Pcm, Kind::Twilio][line % 2];
         let path = match kind {
             Kind::Pcm => "/media/pcm",
             Kind::Twilio => "/media/twilio",
         };
-        Line {
+        Planned {
             kind,
             address: self.server.socket(path),
             key: self.server.key(line).to_owned(),
-            name: format!("load-{}-{line}", run.simple()),
+            id: format!("load-{}-{line}", run.simple()),
             number: self.number_of(track, line / 2 / self.tracks.len()),
             track: Arc::clone(track),
             expected: track
@@ -221,33 +221,15 @@ impl Test<'_> {
     }
 }
 
-/// A telephone line: one call, or one after the other.
-struct Line {
-    kind: Kind,
-    address: String,
-    key: String,
-    name: String,
-    number: String,
-    track: Arc<Track>,
-    expected: Option<String>,
-    frames: usize,
-}
-
-/// Makes a line's call when it is time, and further ones as long as a soak goes on; gives each with its seconds of
-/// speech.
-async fn follow(line: Line, start: Instant, soaked: Option<Instant>) -> Vec<(Made, f64)> {
+/// Makes a line's call when it is time, and further ones as long as a soak goes on, each by an id of its own; gives each
+/// with its seconds of speech.
+async fn follow(line: Planned, start: Instant, soaked: Option<Instant>) -> Vec<(Made, f64)> {
     let mut all = Vec::new();
     sleep_until(start).await;
     loop {
         let call = Planned {
-            kind: line.kind,
-            address: line.address.clone(),
-            key: line.key.clone(),
-            id: format!("{}-{}", line.name, all.len()),
-            number: line.number.clone(),
-            track: Arc::clone(&line.track),
-            expected: line.expected.clone(),
-            frames: line.frames,
+            id: format!("{}-{}", line.id, all.len()),
+            ..line.clone()
         };
         let made = call.make().await;
         let speech = line.track.net_speech.within(made.frames);

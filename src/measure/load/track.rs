@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::Bytes;
 use super::super::protocol::Protocol;
 use super::error::LoadFault;
 use super::net_speech::{LINE, NetSpeech};
-use crate::bytes::Limits;
 use crate::bytes::g711::{mulaw_decode, mulaw_encode};
+use crate::bytes::{Encoding, Limits, WavHeader};
 use crate::samples::{RATE, load, to_the_network};
 use crate::speech::Vad;
 use crate::units::Seconds;
@@ -85,7 +85,11 @@ impl Track {
             .cycle()
             .take(LINE.samples(duration))
             .collect();
-        mulaw_wav(&octets)
+        [
+            &WavHeader::of(Encoding::Mulaw, LINE, 1).bytes(octets.len())[..],
+            &octets,
+        ]
+        .concat()
     }
 }
 
@@ -184,43 +188,10 @@ pub(super) fn enrolment_clip(path: &Path, span: Option<(f64, f64)>) -> Result<Ve
     let words = samples
         .iter()
         .map(|sample| (sample.clamp(-1.0, 1.0) * 32_767.0) as i16);
-    Ok(wav(1, RATE.0, 2, words.flat_map(i16::to_le_bytes).collect()))
-}
-
-fn mulaw_wav(octets: &[u8]) -> Vec<u8> {
-    wav(7, LINE.0, 1, octets.to_vec())
-}
-
-/// A mono WAV file (RIFF, `fmt `, `data`) of this format tag, rate and bytes a sample.
-fn wav(tag: u16, rate: u32, width: u16, data: Vec<u8>) -> Vec<u8> {
-    let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
-    let mut file = Vec::with_capacity(44 + data.len());
-    file.extend(b"RIFF");
-    file.extend(length.saturating_add(36).to_le_bytes());
-    file.extend(b"WAVEfmt ");
-    file.extend(16u32.to_le_bytes());
-    file.extend(tag.to_le_bytes());
-    file.extend(1u16.to_le_bytes());
-    file.extend(rate.to_le_bytes());
-    file.extend((rate * u32::from(width)).to_le_bytes());
-    file.extend(width.to_le_bytes());
-    file.extend((8 * width).to_le_bytes());
-    file.extend(b"data");
-    file.extend(length.to_le_bytes());
-    file.extend(data);
-    file
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_uploaded_is_read_as_what_was_written() {
-        let octets: Vec<u8> = (0..=255).cycle().take(16_000).collect();
-        let file = mulaw_wav(&octets);
-        let clip = load(file, None, &Limits::default()).unwrap();
-        assert_eq!((clip.source.rate, clip.source.channels), (LINE, 1));
-        assert_eq!(clip.duration(), Seconds::new(2.0));
-    }
+    let bytes: Vec<u8> = words.flat_map(i16::to_le_bytes).collect();
+    Ok([
+        &WavHeader::of(Encoding::PcmS16le, RATE, 1).bytes(bytes.len())[..],
+        &bytes,
+    ]
+    .concat())
 }

@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::super::embedding::ModelId;
-use super::super::front_end::{
-    FrontEndSettings, KaldiSettings, NemoSettings, RawSettings, SpeechbrainSettings,
-};
+use super::super::front_end::FrontEndSettings;
 use super::super::segment::Segment;
 use super::ports::{InputCard, Layout, PortCard};
 use crate::units::{Seconds, hex};
@@ -30,7 +28,7 @@ pub(super) struct CardFile {
     pub(super) output: PortCard,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) segment: Option<SegmentCard>,
-    pub(super) front_end: FrontEndCard,
+    pub(super) front_end: FrontEndSettings,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) beside: Option<BesideCard>,
 }
@@ -70,38 +68,26 @@ fn shortest() -> f64 {
     Segment::DEFAULT.shortest.get()
 }
 
-/// The front end a model wants, with every constant.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(super) enum FrontEndCard {
-    KaldiFbank(KaldiSettings),
-    SpeechbrainFbank(SpeechbrainSettings),
-    NemoMel(NemoSettings),
-    RawWaveform(RawSettings),
-}
-
 impl CardFile {
     /// The front end's constants, if this version can do what the card asks for.
     pub(super) fn front_end(&self) -> Result<FrontEndSettings, String> {
         if self.sample_rate != 16_000 {
             return Err("the sample rate must be 16000".to_owned());
         }
-        let (settings, fault) = match &self.front_end {
-            FrontEndCard::KaldiFbank(kaldi) => (FrontEndSettings::KaldiFbank(*kaldi), kaldi.fault()),
-            FrontEndCard::SpeechbrainFbank(brain) => {
-                (FrontEndSettings::SpeechbrainFbank(*brain), brain.fault())
-            }
-            FrontEndCard::NemoMel(nemo) => (FrontEndSettings::NemoMel(*nemo), nemo.fault()),
-            FrontEndCard::RawWaveform(raw) => (FrontEndSettings::RawWaveform(*raw), raw.fault()),
+        let fault = match &self.front_end {
+            FrontEndSettings::KaldiFbank(kaldi) => kaldi.fault(),
+            FrontEndSettings::SpeechbrainFbank(brain) => brain.fault(),
+            FrontEndSettings::NemoMel(nemo) => nemo.fault(),
+            FrontEndSettings::RawWaveform(raw) => raw.fault(),
         };
         if let Some(fault) = fault {
             return Err(format!("front_end: {fault}"));
         }
-        let raw = matches!(settings, FrontEndSettings::RawWaveform(_));
+        let raw = matches!(self.front_end, FrontEndSettings::RawWaveform(_));
         if raw != (self.input.layout == Layout::Samples) {
             return Err("input.layout is `samples` for a raw waveform, and for nothing else".to_owned());
         }
-        Ok(settings)
+        Ok(self.front_end)
     }
 
     /// A hash of all that an embedding comes of beside the sound: both files, the graph's ports that are used, the front end,

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::samples::RATE;
 
 use super::super::front_end::{
-    KaldiSettings, KaldiWindow, MeanNormalisation, NemoNormalisation, NemoSettings, NemoWindow, RawSettings,
-    Slaney, SpeechbrainSettings, SpeechbrainWindow,
+    FrontEndSettings, KaldiSettings, KaldiWindow, MeanNormalisation, NemoNormalisation, NemoSettings,
+    NemoWindow, RawSettings, Slaney, SpeechbrainSettings, SpeechbrainWindow,
 };
 use super::draft_error::DraftError;
-use super::file::FrontEndCard;
 
 /// Which front end a model file wants. A graph does not say how its features were made, so whoever names
 /// the model must.
@@ -45,17 +44,17 @@ pub(super) type Keys = BTreeMap<String, String>;
 
 impl Recipe {
     /// The front end for a graph that wants `bins` values a frame, with these keys.
-    pub(super) fn front_end(self, bins: usize, keys: &Keys) -> Result<FrontEndCard, DraftError> {
+    pub(super) fn front_end(self, bins: usize, keys: &Keys) -> Result<FrontEndSettings, DraftError> {
         Ok(match self {
-            Self::WeSpeaker => FrontEndCard::KaldiFbank(KaldiSettings {
+            Self::WeSpeaker => FrontEndSettings::KaldiFbank(KaldiSettings {
                 sample_scale: 32_768.0,
                 window: KaldiWindow::Hamming,
                 ..kaldi(bins)
             }),
-            Self::ThreeDSpeaker => FrontEndCard::KaldiFbank(kaldi(bins)),
-            Self::SpeechBrain => FrontEndCard::SpeechbrainFbank(speechbrain(bins)),
-            Self::NeMo => FrontEndCard::NemoMel(nemo(bins)),
-            Self::RawWaveform => FrontEndCard::RawWaveform(RawSettings { sample_scale: 1.0 }),
+            Self::ThreeDSpeaker => FrontEndSettings::KaldiFbank(kaldi(bins)),
+            Self::SpeechBrain => FrontEndSettings::SpeechbrainFbank(speechbrain(bins)),
+            Self::NeMo => FrontEndSettings::NemoMel(nemo(bins)),
+            Self::RawWaveform => FrontEndSettings::RawWaveform(RawSettings { sample_scale: 1.0 }),
             Self::Metadata => from_keys(bins, keys)?,
         })
     }
@@ -71,7 +70,7 @@ impl Recipe {
 }
 
 /// What sherpa-onnx's keys ask for.
-fn from_keys(bins: usize, keys: &Keys) -> Result<FrontEndCard, DraftError> {
+fn from_keys(bins: usize, keys: &Keys) -> Result<FrontEndSettings, DraftError> {
     let framework = keys.get("framework").ok_or(DraftError::NoFramework)?;
     only(keys, "sample_rate", &[&RATE.0.to_string()])?;
     match framework.as_str() {
@@ -84,7 +83,7 @@ fn from_keys(bins: usize, keys: &Keys) -> Result<FrontEndCard, DraftError> {
                 "global-mean" => MeanNormalisation::UtteranceMean,
                 _ => MeanNormalisation::None,
             };
-            Ok(FrontEndCard::KaldiFbank(KaldiSettings {
+            Ok(FrontEndSettings::KaldiFbank(KaldiSettings {
                 sample_scale: scale,
                 snip_edges: false,
                 f_max: -400.0,
@@ -102,7 +101,7 @@ fn from_keys(bins: usize, keys: &Keys) -> Result<FrontEndCard, DraftError> {
                 "hamming" => NemoWindow::Hamming,
                 _ => NemoWindow::Hann,
             };
-            Ok(FrontEndCard::NemoMel(NemoSettings {
+            Ok(FrontEndSettings::NemoMel(NemoSettings {
                 window,
                 window_length: samples(keys, "window_size_ms")?,
                 hop_length: samples(keys, "window_stride_ms")?,
@@ -262,7 +261,7 @@ mod tests {
             ),
         ] {
             let card = Recipe::Metadata.front_end(80, &changed(WESPEAKER, key, value));
-            let Ok(FrontEndCard::KaldiFbank(settings)) = card else {
+            let Ok(FrontEndSettings::KaldiFbank(settings)) = card else {
                 panic!("{key}: {card:?}");
             };
             assert_eq!(
@@ -277,7 +276,7 @@ mod tests {
     #[test]
     fn nemos_keys_give_its_window_and_stride() {
         let card = Recipe::Metadata.front_end(64, &keys(NEMO));
-        let Ok(FrontEndCard::NemoMel(settings)) = card else {
+        let Ok(FrontEndSettings::NemoMel(settings)) = card else {
             panic!("{card:?}");
         };
         assert_eq!(

@@ -111,11 +111,6 @@ impl KaldiFbank {
         }
     }
 
-    /// Values in a frame.
-    pub fn bins(&self) -> usize {
-        self.settings.n_mels
-    }
-
     /// How many frames that many samples have.
     pub fn frames(&self, samples: usize) -> usize {
         let s = &self.settings;
@@ -133,7 +128,7 @@ impl KaldiFbank {
     pub fn append(&mut self, samples: &[f32], features: &mut Vec<f32>) -> usize {
         let frames = self.frames(samples.len());
         let begin = features.len();
-        features.reserve(frames * self.bins());
+        features.reserve(frames * self.settings.n_mels);
         for frame in 0..frames {
             self.load(samples, frame);
             let (centred, window, emphasis) = (&self.centred, &self.window, self.emphasis);

@@ -10,6 +10,7 @@ mod nemo_mel;
 mod speechbrain_fbank;
 
 use ndarray::{ArrayD, IxDyn};
+use serde::{Deserialize, Serialize};
 
 pub use kaldi_fbank::{KaldiFbank, KaldiSettings, KaldiWindow};
 pub use nemo_mel::{NemoMel, NemoNormalisation, NemoSettings, NemoWindow, Slaney};
@@ -17,8 +18,9 @@ pub use normalise::MeanNormalisation;
 pub use raw_waveform::RawSettings;
 pub use speechbrain_fbank::{SpeechbrainFbank, SpeechbrainSettings, SpeechbrainWindow};
 
-/// The constants of a model's front end.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The front end that a model wants, with every constant: `[front_end]` of its card.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FrontEndSettings {
     /// Kaldi's filter bank: CAM++, WeSpeaker, 3D-Speaker.
     KaldiFbank(KaldiSettings),
@@ -56,7 +58,10 @@ impl FrontEnd {
         let mut features = Vec::new();
         let length = self.append(speech, &mut features);
         let mut shape = vec![1, length];
-        shape.extend(self.bins());
+        if !matches!(self, Self::RawWaveform(_)) {
+            // Every frame has as many values.
+            shape.push(features.len() / length.max(1));
+        }
         let piece = ArrayD::from_shape_vec(IxDyn(&shape), features).ok();
         piece.filter(|_| length > 0)
     }
@@ -69,16 +74,6 @@ impl FrontEnd {
             Self::SpeechbrainFbank(front_end) => front_end.append(samples, features),
             Self::NemoMel(front_end) => front_end.append(samples, features),
             Self::RawWaveform(settings) => settings.append(samples, features),
-        }
-    }
-
-    /// Values in a frame; a raw waveform has no frames.
-    fn bins(&self) -> Option<usize> {
-        match self {
-            Self::KaldiFbank(front_end) => Some(front_end.bins()),
-            Self::SpeechbrainFbank(front_end) => Some(front_end.bins()),
-            Self::NemoMel(front_end) => Some(front_end.bins()),
-            Self::RawWaveform(_) => None,
         }
     }
 }

@@ -118,11 +118,6 @@ impl NemoMel {
         }
     }
 
-    /// Values in a frame.
-    pub fn bins(&self) -> usize {
-        self.settings.n_mels
-    }
-
     /// How many frames that many samples have.
     pub fn frames(&self, samples: usize) -> usize {
         samples / self.settings.hop_length

@@ -152,7 +152,6 @@ fn a_report_that_needs_nothing_else(out: &Path) {
     );
 }
 
-#[cfg(unix)]
 fn only_their_owner_reads(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let mut files = 0;
@@ -168,9 +167,6 @@ fn only_their_owner_reads(folder: &Path) {
     }
     assert!(files < 1_000);
 }
-
-#[cfg(not(unix))]
-fn only_their_owner_reads(_folder: &Path) {}
 
 #[test]
 fn what_a_benchmark_cannot_use_is_said_before_it_begins() {

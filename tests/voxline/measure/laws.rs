@@ -43,7 +43,7 @@ proptest! {
         let map = |score: f64| scale * score + offset;
         let trials = Trials::new(mapped(&t, map), mapped(&n, map)).unwrap();
         prop_assert!(cllr(&trials) >= Hull::of(&trials).min_cllr() - 1e-12);
-        let cost = Cost::new(0.2, 1.0, 2.0).unwrap();
+        let cost = Cost::at(1.0 / 9.0).unwrap();
         prop_assert!(cost.actual(&trials) >= cost.least(&Hull::of(&trials)) - 1e-12);
     }
 

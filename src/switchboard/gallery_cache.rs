@@ -17,6 +17,10 @@ use crate::voiceprint::{BadEmbedding, Bandwidth, Embedding, ModelId, Voiceprint}
 /// How often a roster that changes while it is brought in is brought in again.
 const TRIES: u32 = 5;
 
+/// How often a gallery that does not find everybody it was given is searched: two nodes that share an index and learn one after
+/// the other that it is turned may drop each other's copy twice.
+const TRIES_TO_FIND: u32 = 3;
+
 /// Why a roster could not be brought up to date or searched.
 #[derive(Debug, Error)]
 pub enum GalleryCacheError {
@@ -204,30 +208,32 @@ impl GalleryCache {
 
     /// Searches a roster by each of `probes`, voices of this cache's model, in a gallery that is at least as new.
     /// Everybody enrolled is found: a backend that has lost some of them (a server's collection was deleted or replaced
-    /// while we were serving) is filled again and searched once more.
+    /// while we were serving, or another node has just turned the index and dropped ours) is filled again and searched once
+    /// more, and a last time where somebody is still not found.
     ///
     /// # Errors
     /// [`GalleryCacheError::Incomplete`] when somebody is not found even then; what the store or the backend says.
     /// Nothing stale is searched then.
     pub async fn search(&self, roster: &Roster, probes: &[&Embedding]) -> Result<Found, GalleryCacheError> {
         let number = &roster.number;
-        let (found, missing) = self.search_once(roster, probes).await?;
-        if missing == 0 {
-            return Ok(found);
+        let mut tries = 0;
+        loop {
+            let (found, missing) = self.search_once(roster, probes).await?;
+            if missing == 0 {
+                return Ok(found);
+            }
+            // The next search, now or later, is to put them there again.
+            self.forget(number, &found.enrolled).await;
+            tries += 1;
+            if tries == TRIES_TO_FIND {
+                return Err(GalleryCacheError::Incomplete {
+                    number: number.clone(),
+                    missing,
+                    enrolled: found.enrolled.len(),
+                });
+            }
+            tracing::warn!(number = ?number, missing, "the gallery has lost voiceprints: filling it again");
         }
-        tracing::warn!(number = ?number, missing, "the gallery has lost voiceprints: filling it again");
-        self.forget(number, &found.enrolled).await;
-        let (found, missing) = self.search_once(roster, probes).await?;
-        if missing == 0 {
-            return Ok(found);
-        }
-        // The next search is to try again, whoever is at fault.
-        self.forget(number, &found.enrolled).await;
-        Err(GalleryCacheError::Incomplete {
-            number: number.clone(),
-            missing,
-            enrolled: found.enrolled.len(),
-        })
     }
 
     /// A search, and how many users it should have found and did not.

@@ -111,7 +111,9 @@ fn unavailable(fault: &StoreError) -> Problem {
 fn unknown_number(number: &str) -> Problem {
     Problem::new(
         Kind::UnknownNumber,
-        format!("{number} is not a number of this deployment: add it with POST /v1/numbers"),
+        format!(
+            "{number} is not a number of this deployment: add it first, in the console under Numbers or with POST /v1/numbers"
+        ),
     )
 }
 

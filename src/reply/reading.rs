@@ -98,14 +98,18 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// What is wrong with JSON: its syntax, or what it says.
+/// What is wrong with JSON: its syntax, or what it says. People read the latter in the console, where a place in the JSON
+/// tells nothing; serde's own words on a value (`invalid type`) name no field, so they keep it.
 pub(super) fn of_json(fault: &serde_json::Error) -> Problem {
-    let kind = if fault.is_data() {
-        Kind::Invalid
-    } else {
-        Kind::BadRequest
-    };
-    Problem::new(kind, format!("the JSON cannot be used: {fault}"))
+    let said = fault.to_string();
+    if !fault.is_data() {
+        return Problem::new(Kind::BadRequest, format!("the JSON cannot be used: {said}"));
+    }
+    let place = format!(" at line {} column {}", fault.line(), fault.column());
+    let value = said
+        .strip_suffix(place.as_str())
+        .filter(|value| !value.starts_with("invalid "));
+    Problem::new(Kind::Invalid, value.unwrap_or(&said))
 }
 
 /// A whole body of at most `most` bytes, byte by byte as it came.
@@ -329,4 +333,29 @@ async fn in_time<T>(app: &AppState, reading: impl Future<Output = T>) -> Result<
         let detail = format!("the request did not arrive within {}", in_words(patience));
         Problem::new(Kind::TooSlow, detail)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::DialedNumber;
+
+    #[test]
+    fn a_value_is_refused_in_its_own_words_and_what_names_no_field_with_its_place() {
+        let detail = |json: &str| {
+            let fault = serde_json::from_str::<Vec<DialedNumber>>(json).unwrap_err();
+            of_json(&fault).document(None).detail
+        };
+        assert_eq!(
+            detail("[\"12\"]"),
+            "a phone number starts with + and the country code, as in +12025550102"
+        );
+        for (json, start) in [("[12]", "invalid type"), ("[\"12", "the JSON cannot be used")] {
+            let told = detail(json);
+            assert!(
+                told.starts_with(start) && told.contains("line 1 column"),
+                "{told}"
+            );
+        }
+    }
 }

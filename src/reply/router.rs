@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
-use axum::http::{Method, Uri};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::Method;
+use axum::http::request::Parts;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -92,12 +93,15 @@ pub fn router(app: Arc<AppState>) -> Router {
         .with_state(app)
 }
 
-async fn unknown_route(uri: Uri) -> Problem {
+async fn unknown_route(app: State<Arc<AppState>>, parts: Parts) -> Response {
+    if console::is_page_wanted(&parts) {
+        return console::missing(app, parts).await;
+    }
     let detail = format!(
         "there is nothing at {:?}; /openapi.json lists what there is",
-        uri.path()
+        parts.uri.path()
     );
-    Problem::new(Kind::UnknownRoute, detail)
+    Problem::new(Kind::UnknownRoute, detail).into_response()
 }
 
 async fn wrong_method(method: Method) -> Problem {

@@ -74,6 +74,7 @@ const ASSETS: &[Asset] = assets![
     "console/pages/number.js" SCRIPT,
     "console/pages/accuracy.js" SCRIPT,
     "console/pages/setup.js" SCRIPT,
+    "console/pages/missing.js" SCRIPT,
     "signup/signup.css" STYLE,
     "signup/main.js" SCRIPT,
     "signup/view.js" SCRIPT,

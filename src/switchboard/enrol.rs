@@ -181,9 +181,9 @@ impl Switchboard {
             match added.await {
                 Ok(None) => continue,
                 Ok(Some(id)) => (report.accepted, report.enrollment_id) = (true, Some(id)),
-                Err(fault @ StoreError::DuplicateClip { .. }) => report
-                    .issues
-                    .push(IssueCode::DuplicateClip.said(fault.to_string())),
+                Err(StoreError::DuplicateClip { clip, enrolled_at }) => {
+                    report.issues.push(enrolled_before(heard, clip, enrolled_at));
+                }
                 Err(fault) => return Err(fault.into()),
             }
             return Ok(report);
@@ -348,6 +348,16 @@ fn report(model: &ModelId, user: UserId, heard: &[HeardClip]) -> EnrolmentReport
         model: model.clone(),
         audio_kept: None,
     }
+}
+
+/// The recording of that place, counted from 1, was enrolled before; by the name that other refusals give it.
+fn enrolled_before(heard: &[HeardClip], place: usize, enrolled_at: OffsetDateTime) -> Issue {
+    let known = (1..).zip(heard).find(|(at, _)| *at == place);
+    let name = known.map_or("a recording", |(_, clip)| clip.name.as_str());
+    IssueCode::DuplicateClip.said(format!(
+        "{name} was already enrolled on {}: record a new one, the same audio twice adds nothing",
+        enrolled_at.date()
+    ))
 }
 
 fn new_enrolment(

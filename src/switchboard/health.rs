@@ -128,7 +128,7 @@ fn examined(voice: UserVoice, model: &ModelId, needed: Seconds, at: OffsetDateTi
         None if models.is_empty() => unknown(
             HealthState::NotEnrolled,
             HealthCode::NotEnrolled,
-            "no voice is enrolled: send a signup link, or record one".to_owned(),
+            "no voice is enrolled: send a signup link, or recordings over the API".to_owned(),
         ),
         None => unknown(
             HealthState::EnrolAgain,

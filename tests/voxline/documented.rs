@@ -1,7 +1,10 @@
-//! What the documents name as a test is one, and every point of telephony has one or says what is open.
+//! What the documents name as a test or a setting is one, every route is in the document of the API, and every point of telephony
+//! has a test or says what is open.
 
 use std::collections::BTreeSet;
 use std::path::Path;
+
+use serde_json::Value;
 
 use crate::support::{self, sources};
 
@@ -215,6 +218,35 @@ fn variables() -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// The routes between backticks, as `POST/GET /v1/users`: method and path. A path alone is one to get.
+fn routes(text: &str) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for place in quoted(text) {
+        let (methods, path) = place.split_once(' ').unwrap_or(("GET", place));
+        let methods = methods.split('/').filter(|_| path.starts_with('/'));
+        found.extend(methods.map(|method| (method.to_owned(), path.to_owned())));
+    }
+    found
+}
+
+#[test]
+fn every_route_stands_in_the_document_of_the_api() {
+    let openapi: Value = serde_json::from_slice(&support::read("tests/data/openapi.json")).unwrap();
+    let mut there = BTreeSet::new();
+    for (path, operations) in openapi["paths"].as_object().unwrap() {
+        let methods = operations.as_object().unwrap().keys();
+        there.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
+    }
+    let text = document("api.md");
+    let (_, table) = text.split_once("\n## Every route\n").unwrap();
+    let named = routes(table);
+    let missing: Vec<_> = there.difference(&named).collect();
+    assert!(missing.is_empty(), "docs/api.md lacks {missing:?}");
+    let others = named.difference(&there);
+    let gone: Vec<_> = others.filter(|(_, path)| path.starts_with("/v1/")).collect();
+    assert!(gone.is_empty(), "docs/api.md has {gone:?}, which are no routes");
 }
 
 #[test]

@@ -63,6 +63,13 @@ async function begin() {
   announce(`${root.dataset.title} is shown`);
 }
 
+/** From one call, person or number that is not shown, the way to all of them. */
+function back() {
+  const section = document.querySelector(".sections [aria-current]");
+  if (!section || section.pathname === location.pathname) return [];
+  return [h("p", {}, "Go to ", h("a", { href: section.href }, section.querySelector(".long").textContent))];
+}
+
 begin()
-  .catch((error) => root.replaceChildren(h("h1", {}, root.dataset.title), problem(error)))
+  .catch((error) => root.replaceChildren(h("h1", {}, root.dataset.title), problem(error), ...back()))
   .finally(() => root.removeAttribute("aria-busy"));

@@ -14,9 +14,13 @@ mod page;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, header};
 use axum::response::Redirect;
 use axum::routing::get;
 use tower_http::compression::CompressionLayer;
+
+pub(super) use page::missing;
 
 use super::app_state::AppState;
 
@@ -40,6 +44,14 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
             get(session::show).post(session::begin).delete(session::end),
         )
         .merge(pages.layer(CompressionLayer::new()))
+}
+
+/// Whether a browser asks for a page at an address of the console.
+pub(super) fn is_page_wanted(parts: &Parts) -> bool {
+    let is_html = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains("text/html"));
+    parts.method == Method::GET
+        && parts.uri.path().starts_with("/console/")
+        && parts.headers.get_all(header::ACCEPT).iter().any(is_html)
 }
 
 #[cfg(test)]

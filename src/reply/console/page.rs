@@ -63,6 +63,9 @@ pub(super) const PAGES: &[Page] = &[
     page("/console/setup", "setup", "Set-up", "setup"),
 ];
 
+/// What stands at an address of the console that is no page's.
+static MISSING: Page = page("/console/…", "missing", "There is nothing here", "");
+
 /// A part of the console, as the navigation shows it.
 struct Section {
     href: &'static str,
@@ -155,6 +158,15 @@ pub(super) async fn show(
         Ok(html) => web::page(StatusCode::OK, html, &[], None),
         Err(fault) => Problem::internal(format!("a page was not made: {fault}")).into_response(),
     }
+}
+
+/// The page for addresses of the console that are no page's.
+pub(in crate::reply) async fn missing(app: State<Arc<AppState>>, parts: Parts) -> Response {
+    let mut response = show(&MISSING, app, Ok(Path(BTreeMap::new())), parts).await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
 }
 
 #[cfg(test)]

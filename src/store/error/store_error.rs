@@ -154,7 +154,7 @@ pub enum StoreError {
         model: ModelId,
     },
     /// No such user.
-    #[error("there is no user {0}: list them with `voxline user list`")]
+    #[error("there is no user {0}; `voxline user list --number N` shows who there is")]
     UnknownUser(UserId),
     /// A voice that nobody may be compared with is not enrolled.
     #[error("user {0} has opted out of being recognised: ask them, and take it back first")]
@@ -229,7 +229,7 @@ pub enum StoreError {
     )]
     UserElsewhere(UserId),
     /// No such invite.
-    #[error("there is no link {0}: list them with `voxline invite list`")]
+    #[error("there is no link {0}; `voxline invite list --user ID` shows those of a user")]
     UnknownInvite(InviteId),
     /// An invite that was used, taken back, or whose time is over.
     #[error("this link was used already or its time is over: ask for a new one")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{COOKIE, HeaderMap, ORIGIN, SET_COOKIE};
+use reqwest::header::{ACCEPT, COOKIE, HeaderMap, ORIGIN, SET_COOKIE};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use voxline::reply::ConsoleSettings;
@@ -343,4 +343,18 @@ async fn the_page_is_the_same_for_all_and_lets_nothing_foreign_in() {
             html.matches("<script type=\"module\" src=\"/assets/").count()
         );
     }
+}
+
+#[tokio::test]
+async fn where_the_console_has_no_page_a_browser_gets_one_that_says_so() {
+    let service = Service::start().await;
+    let asked = |path| service.get(path).header(ACCEPT, "text/html,*/*;q=0.8");
+    for path in ["/console/nothing", "/console/calls/one/two"] {
+        let response = asked(path).send().await.unwrap();
+        assert_eq!(response.status(), 404, "{path}");
+        let html = response.text().await.unwrap();
+        assert!(html.contains("data-page=\"missing\""), "{html}");
+        refused(service.get(path), 404, "unknown_route").await;
+    }
+    refused(asked("/v1/nothing"), 404, "unknown_route").await;
 }

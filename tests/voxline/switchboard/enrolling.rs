@@ -144,6 +144,8 @@ async fn the_same_recording_twice_is_refused_in_one_enrolment_and_in_two() {
     let again = deployment.enrol(alice, &[ALICE[1], ALICE[2]]).await;
     assert!(!again.accepted);
     assert_eq!(codes(&again), [IssueCode::DuplicateClip]);
+    let said = &again.issues[0].message;
+    assert!(said.starts_with(ALICE[1]), "{said}");
     assert_eq!(
         deployment.board.store().enrolments_of(alice).await.unwrap().len(),
         1

@@ -53,7 +53,7 @@ class CallPage {
     this.parts = Object.fromEntries(["top", "now", "evidence", "versions"].map((name) => [name, h("div", { class: `call-${name}` })]));
     const { top, now, evidence, versions } = this.parts;
     const scores = may(session, "scores")
-      ? h("section", { class: "card", "aria-labelledby": "course-title" }, h("h2", { id: "course-title" }, "How it came about"), this.chart, this.legend)
+      ? h("section", { class: "card", "aria-labelledby": "course-title" }, h("h2", { id: "course-title" }, "How it came about, by the voice alone"), this.chart, this.legend)
       : h("p", { class: "note" }, "How likely each user was, keys with the scope `scores` see.");
     root.replaceChildren(
       top,

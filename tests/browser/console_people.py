@@ -256,13 +256,13 @@ def setup(playwright, arguments):
 def scopes(playwright, arguments):
     visit = logged_in(playwright, arguments, "/console/people")
     page = visit.page
-    expect(page.locator(".note")).to_contain_text("lacks the scope `enroll`")
+    expect(page.locator(".note")).to_contain_text("lacks the scope enroll")
     visit.sound("people, without the scope")
     go(visit, "/console/setup")
-    expect(page.locator("main")).to_contain_text("lacks the scope `admin`")
+    expect(page.locator("main")).to_contain_text("lacks the scope admin")
     visit.sound("set-up, without the scope")
     go(visit, "/console/accuracy")
-    expect(page.locator("#drift")).to_contain_text("lacks the scope `scores`")
+    expect(page.locator("#drift")).to_contain_text("lacks the scope scores")
     visit.sound("accuracy, without the scope")
     visit.leave(may_fail=("401",))
     return {}

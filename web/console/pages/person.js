@@ -1,7 +1,7 @@
 // One person: how well they are enrolled, their enrolments, consents and links, what was done, and erasing them.
 
 import { get } from "../api.js";
-import { badge, button, h, heading, may, problem, progress, table, when } from "../dom.js";
+import { badge, button, coded, h, heading, may, problem, progress, table, when } from "../dom.js";
 import { erase, eraseEnrolment } from "../parts/erase.js";
 import { invite, invitesOf, languageName } from "../parts/invites.js";
 import { age, healthBadge, hidden, listed, numberLink, seconds } from "../parts/people.js";
@@ -83,7 +83,7 @@ function enrolments(path, person, again) {
   progress(get(`${path}/enrollments`), list).then(
     (all) => {
       if (all.length === 0) {
-        list.replaceChildren(h("p", { class: "soft" }, "None. A signup link lets this person enrol in a browser; `voxline enroll` takes recordings."));
+        list.replaceChildren(h("p", { class: "soft" }, coded("None. A signup link lets this person enrol in a browser; `voxline enroll` takes recordings.")));
         return;
       }
       const models = (one) =>

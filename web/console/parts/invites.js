@@ -103,7 +103,7 @@ export function invitesOf(person, onchange) {
   const create = button("Create link", async () => {
     if (await invite(person)) await onchange();
   }, "small-button");
-  root.append(h("div", { class: "heading" }, h("h2", { id: "invites-heading" }, "Signup links"), h("p", { class: "actions" }, create)));
+  root.append(h("div", { class: "heading" }, h("h2", { id: "invites-heading", tabindex: "-1" }, "Signup links"), h("p", { class: "actions" }, create)));
   const list = h("div", { class: "stack" });
   root.append(list);
   const revoke = async (made) => {

@@ -13,7 +13,7 @@ function answer(title, said, [words, kind], known) {
     "div",
     { class: "answer" },
     h("dt", {}, title),
-    h("dd", {}, h("span", { class: "who" }, name ?? "–"), badge(words, kind), (said.posterior ?? null) !== null && h("span", { class: "number soft", title: "By all evidence" }, percent(said.posterior))),
+    h("dd", {}, h("span", { class: "who" }, name ?? "–"), badge(words, kind), (said.posterior ?? null) !== null && h("span", { class: "number soft", title: "By all evidence, among all on the roster" }, percent(said.posterior))),
   );
 }
 
@@ -124,10 +124,10 @@ export function posteriorBars(verdict, known, colours, most = 4) {
   return h(
     "div",
     { class: "by-voice" },
-    h("p", { class: "small" }, "By the voice alone"),
+    h("p", { class: "small" }, "By the voice alone, among those enrolled"),
     h(
       "ul",
-      { class: "posteriors", "aria-label": "How likely each is, by the voice alone" },
+      { class: "posteriors", "aria-label": "How likely each is, by the voice alone, among those enrolled" },
       named.slice(0, most).map(({ id, share }) => row(nameOf(known, id), share, colours.css(id))),
       row("Somebody else", rest, "var(--rest)"),
     ),

@@ -165,7 +165,7 @@ def scopes(playwright, arguments):
     visit = Visit(playwright, arguments, DESKTOP)
     visit.log_in(os.environ["VOXLINE_KEY"])
     told = visit.page.locator(".problem[data-code=forbidden]").first
-    expect(told).to_contain_text("`identify`")
+    expect(told).to_contain_text("identify")
     expect(told).to_contain_text("Log in with a key that has this scope")
     visit.sound("calls, without the scope")
     visit.leave(may_fail=("401", "403", "EventSource"))

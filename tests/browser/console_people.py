@@ -100,6 +100,7 @@ def invites(visit):
     link = page.locator("#invite-link")
     expect(link).to_be_visible()
     check("/enroll/ve_" in link.input_value(), f"the link is {link.input_value()}")
+    expect(page.locator("dialog .note")).to_contain_text("good on this machine alone")
     check(page.evaluate("document.activeElement.closest('dialog') !== null"), "the focus left the dialog")
     visit.sound("link")
     page.keyboard.press("Escape")
@@ -107,6 +108,7 @@ def invites(visit):
     expect(made).to_have_count(1)
     expect(made).to_contain_text("Open")
     expect(made).to_contain_text("Español")
+    expect(page.locator("#invites-heading")).to_be_focused()
     check("ve_" not in page.content(), "the link is still shown")
     made.locator("button").click()
     page.click("dialog button:text-is('Take it back')")
@@ -256,13 +258,13 @@ def setup(playwright, arguments):
 def scopes(playwright, arguments):
     visit = logged_in(playwright, arguments, "/console/people")
     page = visit.page
-    expect(page.locator(".note")).to_contain_text("lacks the scope `enroll`")
+    expect(page.locator(".note")).to_contain_text("lacks the scope enroll")
     visit.sound("people, without the scope")
     go(visit, "/console/setup")
-    expect(page.locator("main")).to_contain_text("lacks the scope `admin`")
+    expect(page.locator("main")).to_contain_text("lacks the scope admin")
     visit.sound("set-up, without the scope")
     go(visit, "/console/accuracy")
-    expect(page.locator("#drift")).to_contain_text("lacks the scope `scores`")
+    expect(page.locator("#drift")).to_contain_text("lacks the scope scores")
     visit.sound("accuracy, without the scope")
     visit.leave(may_fail=("401",))
     return {}

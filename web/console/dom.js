@@ -47,9 +47,14 @@ export function empty(title, text, action = null) {
       h("svg:path", { d: "M2 8h1M5 8h1M8 8h0.01M10 8h1M13 8h1" }),
     ),
     h("h2", {}, title),
-    h("p", {}, text),
+    h("p", {}, coded(text)),
     action && h("p", { class: "actions" }, action),
   );
+}
+
+/** The pieces of a text, what stands between `backticks` as code. */
+export function coded(text) {
+  return text.split("`").map((piece, nth) => (nth % 2 === 1 ? h("code", {}, piece) : piece));
 }
 
 /** Upper case where a sentence begins, and a full stop at its end. */
@@ -62,7 +67,7 @@ function sentence(text) {
 const REMEDIES = {
   session_over: () => h("a", { href: `/console/login?next=${encodeURIComponent(location.pathname + location.search)}` }, "Log in"),
   forbidden: () =>
-    "Log in with a key that has this scope; `voxline keys create --scope …` makes one. What this key may see is at the top of the page.",
+    coded("Log in with a key that has this scope; `voxline keys create --scope …` makes one. What this key may see is at the top of the page."),
   offline: () => button("Try again", () => location.reload(), "small-button"),
 };
 
@@ -76,8 +81,8 @@ export function problem(error) {
     "div",
     { class: "problem", role: "alert", "data-code": told?.code ?? "script" },
     h("p", { class: "what" }, told?.title ?? "This page has a fault"),
-    h("p", {}, told ? sentence(told.detail) : `${error.message}. Load the page again; if it stays, tell whoever runs this service.`),
-    reasons.length > 0 && h("ul", {}, reasons.map((reason) => h("li", {}, sentence(reason)))),
+    h("p", {}, told ? coded(sentence(told.detail)) : `${error.message}. Load the page again; if it stays, tell whoever runs this service.`),
+    reasons.length > 0 && h("ul", {}, reasons.map((reason) => h("li", {}, coded(sentence(reason))))),
     error.retryAfter && h("p", {}, `Worth trying again in ${error.retryAfter} s.`),
     remedy && h("p", {}, remedy),
     told?.status >= 500 && told.instance && h("p", { class: "small" }, `In the service's log: ${told.instance.split(":").pop()}`),

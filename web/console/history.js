@@ -168,10 +168,10 @@ function calls(list, known) {
     [
       { title: "Began", cell: (call) => h("a", { href: `/console/calls/${encodeURIComponent(call.call_id)}` }, when(call.started_at)) },
       { title: "Number", cell: (call) => h("span", { class: "number" }, phone(call.number)) },
-      { title: "Line of", cell: ({ verdict: { line_owner: owner } }) => h("span", { class: "pair" }, who(owner), words(owner, OWNER)) },
+      { title: "Line of", cell: ({ verdict: { line_owner: owner } }) => h("span", { class: "with-badge" }, who(owner), words(owner, OWNER)) },
       {
         title: "Speaking",
-        cell: ({ verdict }) => h("span", { class: "pair" }, who(verdict.speaker), words(verdict.speaker, SPEAKER), h("span", { class: "soft" }, reason(verdict)?.[0] ?? "")),
+        cell: ({ verdict }) => h("span", { class: "with-badge" }, who(verdict.speaker), words(verdict.speaker, SPEAKER), h("span", { class: "soft" }, reason(verdict)?.[0] ?? "")),
       },
       { title: "Speech", class: "end", cell: (call) => h("span", { class: "number" }, seconds(call.verdict.net_speech_seconds)) },
     ],

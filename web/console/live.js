@@ -1,7 +1,7 @@
 // A call on the line, as a card that changes while the verdict forms.
 
 import { get } from "./api.js";
-import { badge, h, may } from "./dom.js";
+import { badge, coded, h, may } from "./dom.js";
 import { Colours, answers, course, hidesScores, lamps, posteriorBars, remarks } from "./verdict.js";
 import { phone, seconds } from "./words.js";
 
@@ -73,7 +73,7 @@ export class LiveCard {
     this.lamps.light(verdict.evidence ?? []);
     if (!may(this.session, "scores")) {
       const hint = "How likely each user is, keys with the scope `scores` see.";
-      this.bars.replaceChildren(hidesScores(verdict) ? h("p", { class: "small" }, hint) : "");
+      this.bars.replaceChildren(hidesScores(verdict) ? h("p", { class: "small" }, coded(hint)) : "");
       return;
     }
     this.bars.replaceChildren(posteriorBars(verdict, this.known, this.colours, 3), course(this.versions, this.known, this.colours));

@@ -13,7 +13,7 @@ function answer(title, said, [words, kind], known) {
     "div",
     { class: "answer" },
     h("dt", {}, title),
-    h("dd", {}, h("span", { class: "who" }, name ?? "–"), badge(words, kind), (said.posterior ?? null) !== null && h("span", { class: "number soft" }, percent(said.posterior))),
+    h("dd", {}, h("span", { class: "who" }, name ?? "–"), badge(words, kind), (said.posterior ?? null) !== null && h("span", { class: "number soft", title: "By all evidence, among all on the roster" }, percent(said.posterior))),
   );
 }
 
@@ -115,16 +115,22 @@ export function hidesScores(verdict) {
   return (verdict.candidates ?? []).length === 0 && verdict.net_speech_seconds > 0;
 }
 
-/** Bars of the posteriors now: who is how likely. */
+/** Bars of the posteriors now: who is how likely by the voice, whatever else points to somebody. */
 export function posteriorBars(verdict, known, colours, most = 4) {
   const { named, rest } = shares(verdict);
   const row = (name, share, colour) =>
     h("li", { style: { "--colour": colour } }, h("span", { class: "who" }, name), bar(share, name), h("span", { class: "number" }, percent(share)));
+  if (named.length === 0) return "";
   return h(
-    "ul",
-    { class: "posteriors", "aria-label": "How likely each is" },
-    named.slice(0, most).map(({ id, share }) => row(nameOf(known, id), share, colours.css(id))),
-    named.length > 0 && row("Somebody else", rest, "var(--rest)"),
+    "div",
+    { class: "by-voice" },
+    h("p", { class: "small" }, "By the voice alone, among those enrolled"),
+    h(
+      "ul",
+      { class: "posteriors", "aria-label": "How likely each is, by the voice alone, among those enrolled" },
+      named.slice(0, most).map(({ id, share }) => row(nameOf(known, id), share, colours.css(id))),
+      row("Somebody else", rest, "var(--rest)"),
+    ),
   );
 }
 

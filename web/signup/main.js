@@ -255,11 +255,20 @@ function review(given) {
   const refused = given.report && !given.report.accepted;
   view.list(said(given.report));
   page.use.hidden = Boolean(refused);
-  page.again.classList.toggle("primary", Boolean(refused));
+  page.again.classList.toggle("primary", Boolean(refused) && !isForGood(given.report));
   view.show("review");
-  if (refused) view.say(page.verdict, words.script.refused);
+  if (refused) view.say(page.verdict, refusal(given.report));
   else if (given.report) view.say(page.verdict, good(given.report));
   else view.say(page.verdict, given.wasCut ? words.script.unchecked : words.script.uploaded);
+}
+
+/** Whether it is the voice that is refused: another recording of it would be too. */
+function isForGood(report) {
+  return report.issues.some((issue) => issue.code === "duplicate_identity");
+}
+
+function refusal(report) {
+  return isForGood(report) ? words.script.refused_for_good : words.script.refused;
 }
 
 function good(report) {
@@ -319,7 +328,7 @@ const OF_THE_RECORDING = ["bad_audio", "unsupported_media", "too_large"];
 
 function failed(fault) {
   if (fault.report) {
-    view.say(page.verdict, words.script.refused);
+    view.say(page.verdict, refusal(fault.report));
     view.list(said(fault.report));
   } else {
     // The link may have been spent by this very recording, whose answer was lost.
@@ -327,13 +336,13 @@ function failed(fault) {
     problem(page["review-problem"], arrived ? "invite_spent_meanwhile" : fault.code);
   }
   wasCutOff ||= fault.code === "offline";
-  if (fault.report || OF_THE_RECORDING.includes(fault.code)) offerAnother();
+  if (fault.report || OF_THE_RECORDING.includes(fault.code)) offerAnother(!fault.report || !isForGood(fault.report));
 }
 
-/** Nothing is left to do with this recording but to make another. */
-function offerAnother() {
+/** Nothing is left to do with this recording but to make another, or with `helps` false to ask somebody. */
+function offerAnother(helps) {
   page.use.hidden = true;
-  page.again.classList.add("primary");
+  page.again.classList.toggle("primary", helps);
   page.again.focus();
 }
 

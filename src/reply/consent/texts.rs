@@ -12,7 +12,7 @@ use crate::units::{DialedNumber, Language, hex};
 use super::words::{Words, fill};
 
 /// The version of the built-in consent text; it rises with every change of its words.
-const BUILT_IN: &str = "voxline-1";
+const BUILT_IN: &str = "voxline-2";
 
 /// The words in which a deployment asks for voices: its own, or the built-in ones.
 #[derive(Debug, Clone, Default)]
@@ -99,20 +99,34 @@ impl ConsentTexts {
         number: &DialedNumber,
     ) -> Option<Language> {
         self.languages().into_iter().find(|language| {
-            let consent = self.consent(*language, organisation, number.as_e164());
-            hex(&Sha256::digest(consent.agreed(keep_audio).as_bytes())) == sha256
+            // Whether the recording might be kept is a setting, and may have been another one then.
+            [true, false].into_iter().any(|may_keep| {
+                let consent = self.consent(*language, organisation, number.as_e164(), may_keep);
+                hex(&Sha256::digest(consent.agreed(keep_audio).as_bytes())) == sha256
+            })
         })
     }
 
-    /// The consent in a language of [`ConsentTexts::languages`]; in another of them where there is none in it.
+    /// The consent in a language of [`ConsentTexts::languages`]; in another of them where there is none in it. `may_keep`
+    /// says whether the page also asks for the recording itself.
     pub(in crate::reply) fn consent(
         &self,
         language: Language,
         organisation: &str,
         number: &str,
+        may_keep: bool,
     ) -> ConsentText {
         let words = Words::of(language);
-        let known = [("organisation", organisation), ("number", number)];
+        let unless_kept = if may_keep {
+            words.page.unless_kept.as_str()
+        } else {
+            ""
+        };
+        let known = [
+            ("organisation", organisation),
+            ("number", number),
+            ("unless_kept", unless_kept),
+        ];
         let (version, paragraphs) = match &self.own {
             None => (BUILT_IN, words.consent.clone()),
             Some(own) => {
@@ -174,11 +188,28 @@ mod tests {
     #[test]
     fn a_consent_names_who_asks_and_its_digest_is_that_of_what_is_shown() {
         let texts = ConsentTexts::default();
-        let one = texts.consent(Language::German, "Garten & Söhne", "+12025550101");
+        let one = texts.consent(Language::German, "Garten & Söhne", "+12025550101", true);
         assert!(one.agreed(false).contains("Garten & Söhne") && !one.agreed(false).contains('{'));
         assert!(one.agreed(true).len() > one.agreed(false).len());
-        let other = texts.consent(Language::German, "Garten & Töchter", "+12025550101");
+        let other = texts.consent(Language::German, "Garten & Töchter", "+12025550101", true);
         assert_ne!(one.sha256(), other.sha256());
+    }
+
+    #[test]
+    fn a_consent_speaks_of_a_kept_recording_only_where_one_may_be_kept() {
+        let texts = ConsentTexts::default();
+        let number: DialedNumber = "+12025550101".parse().unwrap();
+        for language in Language::ALL {
+            let consent = |may_keep| texts.consent(language, "Garden", number.as_e164(), may_keep);
+            let clause = &Words::of(language).page.unless_kept;
+            assert!(consent(true).agreed(false).contains(clause), "{language}");
+            assert!(!consent(false).agreed(false).contains(clause), "{language}");
+            for may_keep in [true, false] {
+                let sha256 = consent(may_keep).sha256();
+                let found = texts.language_of(&sha256, false, "Garden", &number);
+                assert_eq!(found, Some(language));
+            }
+        }
     }
 
     #[test]
@@ -186,7 +217,7 @@ mod tests {
         let own = read("version = \"2026-11\"\n[text]\nfr = \"Oui, {organisation}.\\n\\nEncore.\"").unwrap();
         let texts = ConsentTexts { own: Some(own) };
         assert_eq!(texts.languages(), [Language::French]);
-        let shown = texts.consent(Language::French, "Jardin", "+12025550101");
+        let shown = texts.consent(Language::French, "Jardin", "+12025550101", false);
         assert_eq!(shown.version, "2026-11");
         assert_eq!(shown.paragraphs, ["Oui, Jardin.", "Encore."]);
     }

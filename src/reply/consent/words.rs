@@ -36,7 +36,7 @@ words! {
     /// The words of the page, by where they stand.
     PageWords {
         title greeting lead languages no_script
-        consent_heading consent_version keep agree
+        consent_heading consent_version keep unless_kept agree
         record_heading record_lead open_microphone microphone level other_sentences start stop speech
         review_heading recording again accept sending
         done_heading done_lead done_call done_erase

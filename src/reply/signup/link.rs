@@ -79,8 +79,12 @@ impl Guest {
 
     /// The consent this guest is asked for.
     pub fn consent(&self, app: &AppState, language: Language) -> ConsentText {
-        app.consent
-            .consent(language, &self.organisation, self.invite.number.as_e164())
+        app.consent.consent(
+            language,
+            &self.organisation,
+            self.invite.number.as_e164(),
+            app.settings.signup.may_keep,
+        )
     }
 
     /// The consent, if it is the one that was shown. What is recorded is always our own text.

@@ -70,7 +70,7 @@ async fn who_enrols_by_a_link_is_found_on_the_next_call_and_the_link_is_spent() 
     assert_eq!(consents.len(), 1);
     assert_eq!(
         (consents[0].version.as_deref(), &consents[0].sha256),
-        (Some("voxline-1"), &agreed)
+        (Some("voxline-2"), &agreed)
     );
     let text = consents[0].text.as_deref().unwrap();
     assert!(text.contains(NUMBER) && support::sha256(text.as_bytes()) == agreed);

@@ -78,6 +78,9 @@ function nobody(add) {
   return empty("Nobody is on the roster yet", "Add people here one by one, or import all of them from a table below.", again);
 }
 
+/** What a field of a whole telephone number takes: the browser says so at the field, before anything is sent. */
+const PHONE_FIELD = { pattern: "\\s*\\+[\\d\\s\\(\\)\\-]+", title: "A + and the country code come first, as in +12025550102" };
+
 /** Asks for a new number and goes to its page. */
 export async function addNumber() {
   const body = h(
@@ -87,7 +90,7 @@ export async function addNumber() {
       "div",
       { class: "field" },
       h("label", { for: "new-number" }, "Number, with its country code"),
-      h("input", { type: "tel", id: "new-number", name: "number", required: true, placeholder: "+12025550102", autocomplete: "off" }),
+      h("input", { type: "tel", id: "new-number", name: "number", required: true, ...PHONE_FIELD, placeholder: "+12025550102", autocomplete: "off" }),
     ),
     h("div", { class: "field" }, h("label", { for: "new-number-name" }, "Name (as callers know it)"), h("input", { type: "text", id: "new-number-name", name: "name", maxlength: 200 })),
   );
@@ -121,7 +124,7 @@ export async function addPerson(numbers, usual) {
       "div",
       { class: "field" },
       h("label", { for: "person-phone" }, "Own phone, with its country code (may be left out)"),
-      h("input", { type: "tel", id: "person-phone", name: "phone", placeholder: "+12025550143", autocomplete: "off" }),
+      h("input", { type: "tel", id: "person-phone", name: "phone", ...PHONE_FIELD, placeholder: "+12025550143", autocomplete: "off" }),
     ),
   );
   const added = await dialog("Add a person", body, [

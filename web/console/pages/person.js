@@ -1,7 +1,7 @@
 // One person: how well they are enrolled, their enrolments, consents and links, what was done, and erasing them.
 
 import { get } from "../api.js";
-import { badge, button, h, heading, may, problem, progress, table, when } from "../dom.js";
+import { badge, button, coded, h, heading, may, problem, progress, table, when } from "../dom.js";
 import { erase, eraseEnrolment } from "../parts/erase.js";
 import { invite, invitesOf, languageName } from "../parts/invites.js";
 import { age, healthBadge, hidden, listed, numberLink, seconds } from "../parts/people.js";
@@ -13,14 +13,18 @@ export async function show(root, { params, session }) {
     return;
   }
   const path = `/v1/users/${encodeURIComponent(params.id)}`;
-  const again = () => show(root, { params, session });
+  // What was pressed is gone then: the focus goes to the heading of what it changed.
+  const again = async (changed) => {
+    await show(root, { params, session });
+    document.getElementById(changed).focus();
+  };
   const person = await progress(get(`${path}/health`), root);
   document.title = `${person.name} · Voxline`;
-  const made = invitesOf(person, again);
+  const made = invitesOf(person, () => again("invites-heading"));
   root.replaceChildren(
-    heading(person.name, null, button("Create a signup link", async () => (await invite(person)) && again(), "primary")),
+    heading(person.name, null, button("Create a signup link", async () => (await invite(person)) && again("invites-heading"), "primary")),
     h("div", { class: "pair" }, health(person, session), facts(person)),
-    enrolments(path, person, again),
+    enrolments(path, person, () => again("enrolments-heading")),
     consents(path),
     made.root,
     ...(may(session, "admin") ? [doings(person)] : []),
@@ -83,7 +87,7 @@ function enrolments(path, person, again) {
   progress(get(`${path}/enrollments`), list).then(
     (all) => {
       if (all.length === 0) {
-        list.replaceChildren(h("p", { class: "soft" }, "None. A signup link lets this person enrol in a browser; `voxline enroll` takes recordings."));
+        list.replaceChildren(h("p", { class: "soft" }, coded("None. A signup link lets this person enrol in a browser; `voxline enroll` takes recordings.")));
         return;
       }
       const models = (one) =>
@@ -99,7 +103,7 @@ function enrolments(path, person, again) {
     },
     (error) => list.replaceChildren(problem(error)),
   );
-  return h("section", { "aria-labelledby": "enrolments-heading" }, h("h2", { id: "enrolments-heading" }, "Enrolments"), list);
+  return h("section", { "aria-labelledby": "enrolments-heading" }, h("h2", { id: "enrolments-heading", tabindex: "-1" }, "Enrolments"), list);
 }
 
 function consents(path) {

@@ -130,12 +130,13 @@ function vapi(state) {
     h(
       "div",
       { class: "stack" },
+      !url && h("p", { class: "note" }, "Set public_url first: it is part of the address that Vapi calls."),
       lines("Settings in voxline.toml", "# voxline.toml", "[vapi]", 'auth = "hmac"', 'assistant_id = "…"   # leave it out and `apply` makes one'),
       h("p", {}, "Secrets belong into the environment:"),
       lines("Environment", "VOXLINE_VAPI_SECRET=…       # a long random text of your own", "VOXLINE_VAPI_API_KEY=…      # Vapi's private key", "VOXLINE_VAPI_PUBLIC_KEY=…   # Vapi's public key"),
       h("p", {}, "Then, where the service runs: see what will be set on Vapi's side, set it, and check it."),
       lines("Commands", "voxline vapi plan", "voxline vapi apply", "voxline vapi check"),
-      h("p", {}, url ? h("span", {}, "Vapi's server URL becomes ", h("code", {}, url), ".") : "Set public_url first: it is part of the address that Vapi calls."),
+      url && h("p", {}, "Vapi's server URL becomes ", h("code", {}, url), "."),
     ),
   );
 }

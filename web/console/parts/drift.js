@@ -18,7 +18,7 @@ function day(instant) {
 
 /** The drift of calls, as a section; `numbers` may be none where they cannot be seen. Gives it and `show()`. */
 export function drift(session, numbers) {
-  const by = h("select", { id: "drift-by" }, h("option", { value: "week" }, "Weeks (half a year)"), h("option", { value: "day" }, "Days (ten weeks)"));
+  const by = h("select", { id: "drift-by" }, h("option", { value: "week" }, "Weeks (26)"), h("option", { value: "day" }, "Days (70)"));
   const number = h("select", { id: "drift-number" }, h("option", { value: "" }, "All numbers"), numbers.map((known) => h("option", { value: known.number }, known.number)));
   const place = h("div", { class: "stack" });
   const root = h(
@@ -38,12 +38,12 @@ export function drift(session, numbers) {
     const query = new URLSearchParams({ by: by.value });
     if (number.value) query.set("number", number.value);
     try {
-      await draw(await progress(get(`/v1/accuracy/drift?${query}`), place));
+      await draw(by.value, await progress(get(`/v1/accuracy/drift?${query}`), place));
     } catch (error) {
       place.replaceChildren(problem(error));
     }
   }
-  async function draw(found) {
+  async function draw(shownBy, found) {
     if (found.spans.length === 0) {
       place.replaceChildren(empty("No call yet", found.sentence));
       return;
@@ -58,7 +58,7 @@ export function drift(session, numbers) {
       sees ? "" : hidden("How the ratios of calls are spread", "scores"),
       details(found, sees),
     );
-    await Promise.all([ratios && drawRatios(ratios.place, found), drawOutcomes(outcomes.place, found)]);
+    await Promise.all([ratios && drawRatios(ratios.place, found, shownBy), drawOutcomes(outcomes.place, found, shownBy)]);
   }
   by.addEventListener("change", show);
   number.addEventListener("change", show);
@@ -80,12 +80,21 @@ function card(title, legend) {
   return { place, root: h("section", { class: "card", "aria-label": title }, h("header", {}, h("h3", {}, title)), place, h("ul", { class: "legend" }, legend.map(swatch))) };
 }
 
+/** How far back each choice looks, in seconds, as the service does. */
+const BACK = { week: 26 * 7 * 86_400, day: 70 * 86_400 };
+
+/** The span that was asked for, as the range of time: around a single moment uPlot would show years. */
+function range(found, by) {
+  const now = Date.now() / 1000;
+  return [Math.min(now - BACK[by], moments(found)[0]), now];
+}
+
 /** Moments as uPlot has them. */
 function moments(found) {
   return found.spans.map((span) => Date.parse(span.from) / 1000);
 }
 
-function drawRatios(place, found) {
+function drawRatios(place, found, by) {
   const quantile = (nth) => found.spans.map((span) => span.ratios?.[nth] ?? null);
   const options = () => {
     const accent = colour("--series-1");
@@ -93,6 +102,7 @@ function drawRatios(place, found) {
     return {
       legend: { show: false },
       cursor: { show: false },
+      scales: { x: { range: range(found, by) } },
       axes: [axis(), axis({ size: 46, label: "Log ratio", labelSize: 22, labelFont: "12px system-ui, sans-serif" })],
       series: [{}, edge, edge, { stroke: accent, width: 2, points: { show: true, size: 5, fill: accent } }, edge, edge],
       bands: [
@@ -105,12 +115,12 @@ function drawRatios(place, found) {
   return chart(place, label, options, [moments(found), ...[0, 1, 2, 3, 4].map(quantile)], 240);
 }
 
-function drawOutcomes(place, found) {
+function drawOutcomes(place, found, by) {
   const part = (kind) => found.spans.map((span) => span.outcomes[kind] / span.calls);
   const options = () => ({
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: [0, 1] } },
+    scales: { x: { range: range(found, by) }, y: { range: [0, 1] } },
     axes: [axis(), axis({ values: (plot, ticks) => ticks.map((tick) => `${Math.round(tick * 100)} %`), size: 56 })],
     series: [{}, ...OUTCOMES.map(([, , name]) => ({ stroke: colour(name), width: 2, points: { show: true, size: 5, fill: colour(name) } }))],
   });

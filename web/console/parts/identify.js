@@ -1,7 +1,7 @@
 // A test identification: some seconds of a microphone, as it is, and what the service says of them.
 
 import { send } from "../api.js";
-import { announce, badge, bar, button, h, may, percent, problem, progress } from "../dom.js";
+import { announce, badge, bar, button, coded, h, may, percent, problem, progress } from "../dom.js";
 import { REASONS, seconds } from "../words.js";
 import { Microphone, MicrophoneError } from "../../signup/microphone.js";
 import { FileRecording, Recording, decibels } from "../../signup/recording.js";
@@ -134,7 +134,7 @@ export function identification(session, number, people) {
   }
 
   function candidates(said) {
-    if (!may(session, "scores")) return h("p", { class: "small" }, "How sure it is, is hidden: this key lacks the scope `scores`.");
+    if (!may(session, "scores")) return h("p", { class: "small" }, coded("How sure it is, is hidden: this key lacks the scope `scores`."));
     if (said.candidates.length === 0) return "";
     const shown = said.candidates.slice(0, 3).map((one) => {
       const known = people.find((person) => person.id === one.user_id)?.name;

@@ -14,7 +14,7 @@ export function importer(session, numbers, ondone) {
   const number = h(
     "select",
     { id: "import-number" },
-    h("option", { value: "" }, "Nobody: each row names its own"),
+    h("option", { value: "" }, "None"),
     numbers.map((known) => h("option", { value: known.number }, known.name ? `${known.number} · ${known.name}` : known.number)),
   );
   const region = h("input", { type: "text", id: "import-region", maxlength: 2, placeholder: "as the number's", autocomplete: "off" });
@@ -104,8 +104,8 @@ export function importer(session, numbers, ondone) {
       "div",
       { class: "filters" },
       h("div", { class: "field" }, h("label", { for: "import-file" }, "File"), file),
-      h("div", { class: "field" }, h("label", { for: "import-number" }, "Number of rows without one"), number),
-      h("div", { class: "field" }, h("label", { for: "import-region" }, "Country of local spellings"), region),
+      h("div", { class: "field" }, h("label", { for: "import-number" }, "Telephone number for rows that name none"), number),
+      h("div", { class: "field" }, h("label", { for: "import-region" }, "Country of numbers without a country code"), region),
     ),
     outcome,
   );

@@ -65,6 +65,12 @@ export async function invite(person) {
   return true;
 }
 
+/** Whether a link opens on the machine of the service alone. */
+function isLocal(url) {
+  const { hostname } = new URL(url);
+  return hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
+}
+
 function show(person, made) {
   const link = h("input", { type: "text", id: "invite-link", readonly: true, value: made.url, onfocus: (event) => event.target.select() });
   const copied = h("p", { class: "small", role: "status" });
@@ -80,6 +86,8 @@ function show(person, made) {
   const body = h(
     "div",
     { class: "form" },
+    isLocal(made.url) &&
+      h("p", { class: "note warn" }, h("span", {}, h("code", {}, "public_url"), " is not set, so the link is good on this machine alone: set it to the https address by which others reach this service, and make a new link.")),
     h("p", {}, `Send it to ${person.name} as you would send a password: whoever has it can enrol in their name. It is shown this once.`),
     h("div", { class: "field" }, h("label", { for: "invite-link" }, "Signup link"), link),
     h("p", { class: "actions" }, button("Copy link", copy, "primary")),
@@ -95,7 +103,7 @@ export function invitesOf(person, onchange) {
   const create = button("Create link", async () => {
     if (await invite(person)) await onchange();
   }, "small-button");
-  root.append(h("div", { class: "heading" }, h("h2", { id: "invites-heading" }, "Signup links"), h("p", { class: "actions" }, create)));
+  root.append(h("div", { class: "heading" }, h("h2", { id: "invites-heading", tabindex: "-1" }, "Signup links"), h("p", { class: "actions" }, create)));
   const list = h("div", { class: "stack" });
   root.append(list);
   const revoke = async (made) => {

@@ -3,8 +3,9 @@
 import { badge, h, table, when } from "../dom.js";
 
 const COLUMNS = [
-  { title: "Name", cell: (key) => key.name ?? "" },
+  { title: "Name", cell: (key) => key.name || "–" },
   { title: "Key", cell: (key) => `vx_…${key.last4}` },
+  { title: "ID", cell: (key) => h("code", {}, key.id) },
   { title: "May", cell: (key) => key.scopes.join(", ") },
   { title: "Numbers", cell: (key) => key.numbers?.join(", ") ?? "All" },
   { title: "Last used", cell: (key) => (key.last_used_at ? when(key.last_used_at) : "Never") },

@@ -1,7 +1,7 @@
 // What a benchmark found, as figures and charts.
 
 import { axis, chart, colour } from "../chart.js";
-import { h, table } from "../dom.js";
+import { coded, h, table } from "../dom.js";
 import { shareText } from "./picker.js";
 
 /** A figure with its interval. */
@@ -66,7 +66,9 @@ function detectionErrors(curves) {
   }
   const rising = [...points].sort(([a], [b]) => a - b);
   const values = (plot, ticks) => ticks.map((at) => shareText(RATES.find((rate) => Math.abs(probit(rate) - at) < 1e-6)));
-  const deviates = (title) => axis({ splits: () => RATES.map(probit), values, label: title, labelSize: 22, labelFont: "12px system-ui, sans-serif", size: title === "Miss" ? 58 : 44 });
+  // Along a narrow chart the second would run into the first.
+  const along = (plot, ticks) => values(plot, ticks).map((text, nth) => (nth === 1 && plot.width < 420 ? "" : text));
+  const deviates = (title) => axis({ splits: () => RATES.map(probit), values: title === "Miss" ? values : along, label: title, labelSize: 22, labelFont: "12px system-ui, sans-serif", size: title === "Miss" ? 58 : 44 });
   const range = [probit(RATES[0]), probit(RATES.at(-1))];
   return {
     title: "Detection errors",
@@ -124,7 +126,7 @@ export function charts(report) {
   const curves = report.curves;
   if (!curves?.roc?.length) {
     return {
-      root: h("p", { class: "note" }, "This report has no curves: it was made by a release that kept none. Make it anew with `voxline bench` to see its charts."),
+      root: h("p", { class: "note" }, h("span", {}, coded("This report has no curves: it was made by a release that kept none. Make it anew with `voxline bench` to see its charts."))),
       draw: async () => {},
     };
   }

@@ -39,6 +39,7 @@ pub(super) fn routes() -> Router<Arc<AppState>> {
     Router::new()
         .route("/", get(first))
         .route("/console", get(first))
+        .route("/console/", get(first))
         .route(
             "/console/session",
             get(session::show).post(session::begin).delete(session::end),

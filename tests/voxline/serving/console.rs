@@ -316,7 +316,7 @@ async fn keys_that_are_none_are_looked_at_some_thirty_times_a_minute() {
 #[tokio::test]
 async fn the_page_is_the_same_for_all_and_lets_nothing_foreign_in() {
     let service = Service::start().await;
-    for path in ["/", "/console"] {
+    for path in ["/", "/console", "/console/"] {
         let url = service.get(path).send().await.unwrap();
         assert_eq!(url.url().path(), "/console/calls", "{path}");
     }

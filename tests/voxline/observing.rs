@@ -206,7 +206,7 @@ async fn play(logged: &Logged, key: &str, path: &str, frames: Vec<Message>) {
 }
 
 fn octets() -> Vec<u8> {
-    support::read("enrollment_samples/calls/alice-1.wav")[58..].to_vec()
+    support::mulaw("alice-1")
 }
 
 fn pcm_frames(id: &str) -> Vec<Message> {

@@ -94,7 +94,7 @@ async fn keys_are_changed_while_serving_and_the_old_one_opens_nothing() {
 
     let askers = Askers::begin(&service, &alice);
     let mut during = service.pcm_stream("during").await;
-    let audio = support::read("enrollment_samples/calls/alice-2.wav")[58..].to_vec();
+    let audio = support::mulaw("alice-2");
     // All the while, for a stream that is silent for long is ended.
     let mut pieces = audio
         .chunks(audio.len() / 18)

@@ -58,7 +58,7 @@ async fn flood(service: &Service) -> (Vec<TcpStream>, usize) {
     let uploads: Vec<_> = (0..UPLOADS)
         .map(|_| tokio::spawn(begin_upload(address.clone(), service.key.clone())))
         .collect();
-    let audio = support::read("enrollment_samples/calls/alice-2.wav")[58..].to_vec();
+    let audio = support::mulaw("alice-2");
     let calls: Vec<_> = (0..CALLS)
         .map(|nth| {
             let (base, key, audio) = (service.base.clone(), service.key.clone(), audio.clone());

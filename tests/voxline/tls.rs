@@ -148,7 +148,7 @@ fn address(service: &Service) -> &str {
 
 /// Alice's call as mu-law.
 fn recording() -> Vec<u8> {
-    support::read("enrollment_samples/calls/alice-2.wav")[58..].to_vec()
+    support::mulaw("alice-2")
 }
 
 async fn speak(socket: &mut Socket, audio: &[u8]) {

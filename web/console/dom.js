@@ -52,6 +52,11 @@ export function empty(title, text, action = null) {
   );
 }
 
+/** A note, what stands between `backticks` in it as code. A note is a grid: its words are one piece of it. */
+export function note(text) {
+  return h("p", { class: "note" }, h("span", {}, coded(text)));
+}
+
 /** The pieces of a text, what stands between `backticks` as code. */
 export function coded(text) {
   return text.split("`").map((piece, nth) => (nth % 2 === 1 ? h("code", {}, piece) : piece));

@@ -1,7 +1,7 @@
 // How good it is: the benchmark's report, the operating-point picker, and drift of calls.
 
 import { get } from "../api.js";
-import { coded, empty, h, heading, may, problem, progress, when } from "../dom.js";
+import { empty, h, heading, may, note, problem, progress, when } from "../dom.js";
 import { drift } from "../parts/drift.js";
 import { hidden } from "../parts/people.js";
 import { picker } from "../parts/picker.js";
@@ -92,5 +92,5 @@ function noPicks(report) {
       : report.metrics.identification === null
         ? "its protocol has no searches (search.tsv and rosters.tsv)"
         : "it was made by a release that kept none; make it anew with `voxline bench`";
-  return h("p", { class: "note" }, h("span", {}, coded(`There is no operating point to pick in this report: ${why}.`)));
+  return note(`There is no operating point to pick in this report: ${why}.`);
 }

@@ -1,7 +1,7 @@
 // Everything about one call: what is said of it, how that came about, and what every version rested on.
 
 import { events, get } from "../api.js";
-import { badge, coded, h, heading, may, progress, when } from "../dom.js";
+import { badge, h, heading, may, note, progress, when } from "../dom.js";
 import { axis, chart, colour } from "../chart.js";
 import { directory, nameOf } from "../directory.js";
 import { Colours, answers, evidenceTable, lamps, posteriorBars, remarks, shares } from "../verdict.js";
@@ -54,7 +54,7 @@ class CallPage {
     const { top, now, evidence, versions } = this.parts;
     const scores = may(session, "scores")
       ? h("section", { class: "card", "aria-labelledby": "course-title" }, h("h2", { id: "course-title" }, "How it came about, by the voice alone"), this.chart, this.legend)
-      : h("p", { class: "note" }, h("span", {}, coded("How likely each user was, keys with the scope `scores` see.")));
+      : note("How likely each user was, keys with the scope `scores` see.");
     root.replaceChildren(
       top,
       h("div", { class: "two" }, h("section", { class: "card", "aria-labelledby": "now-title" }, h("h2", { id: "now-title" }, "What is said"), now), scores),

@@ -1,6 +1,6 @@
 // People in lists and in words: how well they are enrolled, and what that means.
 
-import { badge, coded, h, table } from "../dom.js";
+import { badge, h, note, table } from "../dom.js";
 import { phone } from "../words.js";
 
 /** What a state of an enrolment is called, and how it looks. */
@@ -80,10 +80,5 @@ export function save(name, text, type = "application/json") {
 
 /** What is not shown, and which key would show it. */
 export function hidden(what, scope) {
-  return h(
-    "p",
-    { class: "note" },
-    // A note is a grid: its words are one piece of it.
-    h("span", {}, coded(`${what} is hidden: the key of this session lacks the scope \`${scope}\`. Log in with one that has it to see this.`)),
-  );
+  return note(`${what} is hidden: the key of this session lacks the scope \`${scope}\`. Log in with one that has it to see this.`);
 }

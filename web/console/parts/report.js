@@ -1,7 +1,7 @@
 // What a benchmark found, as figures and charts.
 
 import { axis, chart, colour } from "../chart.js";
-import { coded, h, table } from "../dom.js";
+import { h, note, table } from "../dom.js";
 import { shareText } from "./picker.js";
 
 /** A figure with its interval. */
@@ -126,7 +126,7 @@ export function charts(report) {
   const curves = report.curves;
   if (!curves?.roc?.length) {
     return {
-      root: h("p", { class: "note" }, h("span", {}, coded("This report has no curves: it was made by a release that kept none. Make it anew with `voxline bench` to see its charts."))),
+      root: note("This report has no curves: it was made by a release that kept none. Make it anew with `voxline bench` to see its charts."),
       draw: async () => {},
     };
   }
